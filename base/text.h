@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text: bytes being put together, in a buffer that the caller gives or that grows.
+ *
+ * A text over a fixed buffer is cut when it is full and remembers that (`cut`); a growing one
+ * doubles, and is given back with text_free(). The putters are the formatters of the hot path
+ * (replies, journal lines); printf is for everything else.
+ *
+ *	struct text line = TEXT_FIXED(buffer);
+ *	text_put(&line, SLICE("250 2.0.0 kept ["));
+ *	text_number(&line, 17);
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/slice.h"
+
+struct text {
+	char *at;
+	size_t len;
+	size_t size;  /* of the buffer */
+	bool growing; /* at is malloc'ed, size is its capacity */
+	bool cut;     /* something did not fit a fixed buffer and was left out */
+};
+
+#define TEXT_FIXED(buffer) ((struct text){.at = (buffer), .size = sizeof(buffer)})
+#define TEXT_GROWING ((struct text){.growing = true})
+
+void text_put(struct text *text, struct slice bytes);
+void text_char(struct text *text, char c);
+void text_number(struct text *text, uint64_t number); /* decimal */
+void text_hex(struct text *text, uint64_t number, unsigned digits);
+void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Bytes from outside, made safe for logs and terminals: C0, DEL, C1, broken UTF-8 and backslash
+ * become \xNN; everything else stays. */
+void text_escaped(struct text *text, struct slice bytes);
+/* A JSON string with its quotation marks (RFC 8259 section 7). Bytes that are not UTF-8 become
+ * U+FFFD, so that the line can always be read. */
+void text_json(struct text *text, struct slice bytes);
+/* As many bytes as are asked for, uninitialised, added to the end; NULL if a fixed buffer is full.
+ */
+char *text_reserve(struct text *text, size_t bytes);
+void text_clear(struct text *text); /* keeps the buffer */
+void text_free(struct text *text);  /* of a growing one; safe on any */
+
+static inline struct slice text_slice(const struct text *text)
+{
+	return (struct slice){text->at, text->len};
+}
+
+#endif

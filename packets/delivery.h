@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets between queue and out: jobs one way, what became of each recipient the other.
+ *
+ * A job names a message by where it lies (a segment that out holds open read-only, sent once), and
+ * recipients by their index in its envelope, which out reads itself. Never a whole envelope.
+ */
+#ifndef PACKETS_DELIVERY_H
+#define PACKETS_DELIVERY_H
+
+#include "base/cursor.h"
+
+enum delivery_type {
+	DELIVERY_SEGMENT = 0x0300, /* queue → out, with a descriptor of its own, read-only */
+	DELIVERY_FORGET,           /* queue → out: no further job names this segment; close it */
+	DELIVERY_JOB,              /* queue → out */
+	DELIVERY_OUTCOME,          /* out → queue: one recipient */
+	DELIVERY_END,              /* out → queue: nothing more comes of this job; job u64 */
+};
+
+enum { JOB_RECIPIENTS_MAX = 500, REMOTE_WORDS_MAX = 1000 };
+
+struct delivery_segment {
+	uint32_t number;
+	uint8_t segment_class;
+	uint64_t epoch;
+};
+
+enum route_kind { ROUTE_MX, ROUTE_HOSTS, ROUTE_LMTP, ROUTE_MAILDIR };
+enum route_tls { ROUTE_TLS_MAY, ROUTE_TLS_OFF, ROUTE_TLS_VERIFIED, ROUTE_TLS_DANE };
+
+struct delivery_job {
+	uint64_t job; /* queue's number for it */
+	uint32_t segment;
+	uint64_t offset; /* of the MESSAGE record */
+	uint64_t id, origin;
+	uint8_t route;    /* enum route_kind */
+	uint8_t tls;      /* enum route_tls */
+	uint16_t port;    /* ROUTE_MX: where to; usually 25 */
+	bool private_too; /* the policy names this domain: loopback and private addresses are
+			     allowed */
+	/* ROUTE_MX: the domain. ROUTE_HOSTS: "host:port" in order, blank-separated. ROUTE_LMTP:
+	 * path or host:port. ROUTE_MAILDIR: the folder's pattern with %d and %l. */
+	struct slice target;
+	struct slice recipients; /* u16 little-endian each: indices into the envelope */
+};
+
+enum outcome { OUTCOME_DELIVERED, OUTCOME_DEFERRED, OUTCOME_FAILED };
+struct delivery_outcome {
+	uint64_t job;
+	uint16_t recipient; /* index in the envelope */
+	uint8_t outcome;    /* enum outcome */
+	uint16_t code;      /* the remote's reply code; 0: it said nothing */
+	uint16_t reason; /* enum reason (reason/reason.h) when we and not the remote say it; else 0
+			  */
+	bool tls;
+	struct slice enhanced; /* "5.1.1", or empty */
+	struct slice remote;   /* "mx.example.org [192.0.2.1]:25", or the Maildir's path */
+	struct slice words;    /* the remote's words, or ours for a failure of the way */
+};
+struct delivery_end {
+	uint64_t job;
+};
+
+void delivery_segment_write(struct writer *out, const struct delivery_segment *m);
+bool delivery_segment_read(struct slice body, struct delivery_segment *m);
+void delivery_job_write(struct writer *out, const struct delivery_job *m);
+bool delivery_job_read(struct slice body, struct delivery_job *m);
+void delivery_outcome_write(struct writer *out, const struct delivery_outcome *m);
+bool delivery_outcome_read(struct slice body, struct delivery_outcome *m);
+void delivery_end_write(struct writer *out, const struct delivery_end *m);
+bool delivery_end_read(struct slice body, struct delivery_end *m);
+size_t job_recipient_count(const struct delivery_job *m);
+uint16_t job_recipient(const struct delivery_job *m, size_t i);
+
+#endif

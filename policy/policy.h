@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy: a configuration, compiled; and what it decides.
+ *
+ * policy_load() gives an immutable policy or complaints. policy_decide() is a pure function of the
+ * policy and a table of facts: the edge fills the facts from a session, `replay` from the journal,
+ * `trial` from the command line. No I/O, no clock, no allocation but in the arena given.
+ *
+ * doc/add-an-atom.md walks through adding a condition.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "packets/delivery.h"
+#include "policy/bundle.h"
+#include "policy/complaint.h"
+#include "policy/facts.h"
+#include "reason/reason.h"
+
+struct policy;
+
+/* The complaints (errors and warnings) live in their own arena. NULL if there is an error. */
+struct policy *policy_load(const struct bundle *bundle, struct complaints *complaints);
+/* The policy of a program started without a configuration (interfaces.md): its text. */
+struct slice policy_built_in_text(void);
+struct policy *policy_ref(struct policy *policy); /* counted */
+void policy_unref(struct policy *policy);         /* NULL is fine */
+const char *policy_hash(const struct policy *policy);
+
+/* ---- settings ---- */
+enum service {
+	SERVICE_SMTP,
+	SERVICE_SUBMISSION,
+	SERVICE_SUBMISSIONS,
+	SERVICE_LMTP,
+	SERVICE_POP3,
+	SERVICE_POP3S,
+	SERVICE_CONTROL,
+	SERVICE_WEB,
+	SERVICES
+};
+const char *service_text(enum service service);
+struct listen_line {
+	enum service service;
+	struct address address;
+	bool any;          /* "*": v6 only and v4, two sockets */
+	struct slice path; /* control */
+};
+enum line_ends { LINE_ENDS_STRICT, LINE_ENDS_NORMALISE };
+struct session_limits { /* interfaces.md, "Limits"; UINT64_MAX is unlimited */
+	uint64_t connections, errors, unknown_recipients, no_ops, recipients, header_bytes;
+	mono_ns idle, transaction;
+};
+struct settings {
+	struct slice hostname, state, user, resolver, postmaster;
+	bool user_written;
+	unsigned edges; /* 0: as many as suit the processors */
+	mono_ns grace;
+	uint64_t message_size;
+	mono_ns retry_for, retry_first, retry_most;
+	mono_ns journal_keep;
+	enum line_ends line_ends; /* bare LF in data: refused, or normalised */
+	struct session_limits limits;
+	const struct listen_line *listens;
+	size_t listen_count;
+};
+const struct settings *policy_settings(const struct policy *policy);
+
+/* ---- decisions ---- */
+enum verdict { VERDICT_ACCEPT, VERDICT_REFUSE, VERDICT_DEFER };
+enum truth { FALSE_, TRUE_, UNKNOWN_ }; /* Kleene's three values */
+
+struct clause_place {
+	struct slice file;
+	unsigned line;
+	struct slice text; /* the statement as written, on one line */
+};
+struct trace_entry {
+	uint32_t clause;  /* index, for policy_clause() */
+	enum truth value; /* of the clause's condition */
+};
+struct decision {
+	enum verdict verdict;
+	enum reason reason; /* REASON_NONE when accepted */
+	unsigned code;      /* the row's, or what `code` says */
+	struct enhanced enhanced;
+	struct slice words; /* without the id */
+	enum stage stage;   /* at which it was decided */
+	bool has_clause;
+	uint32_t clause; /* the one that speaks (a refusal) */
+	bool has_grant;
+	uint32_t grant; /* the `relay for` that permitted */
+	bool foreign;   /* the recipient is not ours */
+	const struct trace_entry *trace;
+	size_t trace_count;
+	unsigned possible; /* 1 << verdict, or-ed: what unknown facts leave open */
+};
+/* Decides for one recipient with what `facts` holds at `stage`. Before STAGE_RCPT it tells only
+ * whether some clause fires already; what is not refused yet is VERDICT_ACCEPT. */
+void policy_decide(const struct policy *policy, const struct facts *facts, enum stage stage,
+	struct arena *arena, struct decision *decision);
+struct clause_place policy_clause(const struct policy *policy, uint32_t clause);
+size_t policy_clause_count(const struct policy *policy);
+/* Whether some clause can fire only at this stage or later: what the edge need not ask again. */
+bool policy_has_clauses_at(const struct policy *policy, enum stage stage);
+/* Names of the networks the address is in; trusted: some live `relay for` names one of them. */
+void policy_find_networks(const struct policy *policy, const struct address *client,
+	struct arena *arena, struct slice *names, bool *trusted);
+
+/* ---- recipients and ways ---- */
+enum recipient_class { RECIPIENT_OURS_KNOWN, RECIPIENT_OURS_UNKNOWN, RECIPIENT_FOREIGN };
+enum recipient_class policy_classify(const struct policy *policy, const struct mailbox *recipient);
+
+struct route {
+	enum route_kind kind;
+	enum route_tls tls;
+	uint16_t port;
+	bool private_too;    /* a `deliver` or `domain` line names this domain */
+	struct slice target; /* as packets/delivery.h says */
+	struct slice key;    /* the same for messages that may share a connection */
+	struct clause_place place;
+};
+/* How mail for this recipient leaves, chosen at each attempt. False: two lines of one rank are both
+ * true, or an unknown condition: defer with 451 4.3.5. The default is `via mx`. */
+bool policy_route(const struct policy *policy, const struct facts *facts,
+	const struct mailbox *recipient, struct arena *arena, struct route *route) MUST_USE;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets and pipes that tasks read and write. At most one task reads and one writes at a time.
+ *
+ * Registered once, edge-triggered; a short read means drained. The simulated loop has the same
+ * calls over fake sockets (sim.h).
+ */
+#ifndef RUN_IO_H
+#define RUN_IO_H
+
+#include <sys/uio.h>
+
+#include "base/address.h"
+#include "run/task.h"
+
+struct io;
+
+enum io_end {
+	IO_DONE,
+	IO_CLOSED, /* the other side ended it (end of file, reset) */
+	IO_FAILED, /* errno, until the next wait */
+	IO_DEADLINE,
+	IO_CANCELLED,
+};
+
+/* Owns `fd` from here on and makes it non-blocking. */
+struct io *io_open(struct loop *loop, int fd);
+void io_close(struct io *io);   /* no task waits in it; NULL is fine */
+int io_fd(const struct io *io); /* -1 for a fake one */
+
+/* At least one byte; at most `size`. */
+enum io_end io_read(
+	struct task *task, struct io *io, char *buffer, size_t size, size_t *got) MUST_USE;
+/* Everything, or not IO_DONE. */
+enum io_end io_write(struct task *task, struct io *io, struct slice bytes) MUST_USE;
+enum io_end io_writev(
+	struct task *task, struct io *io, const struct iovec *parts, int count) MUST_USE;
+/* Waits for one direction without doing anything; for TLS. */
+enum io_end io_wait_readable(struct task *task, struct io *io) MUST_USE;
+enum io_end io_wait_writable(struct task *task, struct io *io) MUST_USE;
+
+/* A listening socket is opened by the supervisor (role/), or here in tests: port 0 takes any. */
+int listen_open(const struct address *address, bool reuse_port); /* -1 and errno */
+bool listen_address(int fd, struct address *address);            /* where it is bound */
+enum io_end io_accept(
+	struct task *task, struct io *listener, struct io **client, struct address *from) MUST_USE;
+enum io_end io_connect(struct task *task, const struct address *to, struct io **server) MUST_USE;
+enum io_end io_connect_unix(struct task *task, const char *path, struct io **server) MUST_USE;
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one seam through which the spool touches the disk. Every call is a function of this table and
+ * none is made beside it, so that tests can put a simulated disk, a fault or a counter here.
+ *
+ * Names are relative to the folder `at`. All give -1 and errno on failure; EINTR is the caller's
+ * (disk_write_all() repeats). Nothing is mapped into memory.
+ */
+#ifndef SPOOL_DISK_H
+#define SPOOL_DISK_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/slice.h"
+#include "base/status.h"
+
+struct disk {
+	int (*open)(struct disk *disk, int at, const char *name, int flags, mode_t mode);
+	int (*close)(struct disk *disk, int fd);
+	ssize_t (*pread)(struct disk *disk, int fd, void *buffer, size_t size, off_t at);
+	ssize_t (*pwritev)(
+		struct disk *disk, int fd, const struct iovec *parts, int count, off_t at);
+	int (*fdatasync)(struct disk *disk, int fd);
+	int (*fsync)(struct disk *disk, int fd); /* of a folder: names made in it are durable */
+	int (*unlink)(struct disk *disk, int at, const char *name);
+	int (*mkdir)(struct disk *disk, int at, const char *name, mode_t mode);
+	off_t (*size)(struct disk *disk, int fd);
+	int (*lock)(struct disk *disk, int fd); /* flock, exclusive, not waiting */
+	/* Calls `see` with each name in the folder but . and .. */
+	int (*list)(
+		struct disk *disk, int at, void (*see)(void *owner, const char *name), void *owner);
+};
+
+struct disk *disk_real(void);
+
+/* All of the parts, going on after short writes and EINTR. */
+enum status disk_write_all(
+	struct disk *disk, int fd, const struct iovec *parts, int count, off_t at) MUST_USE;
+enum status disk_write(struct disk *disk, int fd, struct slice bytes, off_t at) MUST_USE;
+/* Exactly `size` bytes; fewer there is STATUS_FAILED with errno 0. */
+enum status disk_read(struct disk *disk, int fd, char *buffer, size_t size, off_t at) MUST_USE;
+
+#endif

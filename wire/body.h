@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message data on the wire (RFC 5321 sections 4.1.1.4 and 4.5.2).
+ *
+ * In: a table-driven recogniser that sees the data in pieces of any size. Only CRLF "." CRLF ends
+ * it; bare CR, bare LF and NUL never do, and are noted so that the message can be refused after its
+ * true end has been read. It takes the dot-stuffing off on the way.
+ * Out: stuffing.
+ */
+#ifndef WIRE_BODY_H
+#define WIRE_BODY_H
+
+#include "base/text.h"
+
+struct body_reader {
+	uint8_t state; /* the recogniser's */
+	bool bare_cr, bare_lf, nul;
+	bool ended;
+	bool has_8bit;
+	bool has_dot_line; /* some line begins with a dot (after unstuffing): must be stuffed out */
+	uint64_t size;     /* octets of the message so far, unstuffed, CRLF counted */
+	size_t line;       /* octets of the current line without CRLF, unstuffed */
+	size_t longest_line;
+};
+
+void body_begin(struct body_reader *reader);
+/* Reads from the front of *in up to the end of data or of the piece, appending unstuffed octets to
+ * `out` (NULL: thrown away). Takes from *in what it has used; when reader->ended, what is left in
+ * *in belongs to the next command. */
+void body_read(struct body_reader *reader, struct slice *in, struct text *out);
+
+/* Appends `piece` stuffed; *at_line_start is true before the first piece and kept between pieces.
+ */
+void body_stuff(struct text *out, struct slice piece, bool *at_line_start);
+
+#endif
