@@ -82,6 +82,27 @@ bool address_is_loopback(const struct address *address)
 	return address->is_v4 ? address->bytes[12] == 127 : memcmp(address->bytes, v6, 16) == 0;
 }
 
+/* The IPv4 address a gateway would take out of an IPv6 one: NAT64 (RFC 6052), 6to4 (RFC 3056), and
+ * the old compatible form (RFC 4291 2.5.5.1). */
+static bool address_carried(const struct address *address, struct address *carried)
+{
+	static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const uint8_t zeros[12];
+	const uint8_t *bytes = address->bytes;
+	const uint8_t *v4 = NULL;
+
+	if (memcmp(bytes, nat64, 12) == 0 || memcmp(bytes, zeros, 12) == 0)
+		v4 = bytes + 12;
+	else if (bytes[0] == 0x20 && bytes[1] == 0x02)
+		v4 = bytes + 2;
+	if (!v4)
+		return false;
+	*carried = (struct address){.is_v4 = true};
+	memcpy(carried->bytes, v4_prefix, sizeof v4_prefix);
+	memcpy(carried->bytes + 12, v4, 4);
+	return true;
+}
+
 bool address_is_special(const struct address *address)
 {
 	static const char *const special[] = {
@@ -103,7 +124,10 @@ bool address_is_special(const struct address *address)
 		"ff00::/8",
 	};
 	struct network network;
+	struct address carried;
 
+	if (address_carried(address, &carried))
+		return address_is_special(&carried);
 	for (size_t i = 0; i < sizeof special / sizeof *special; i++)
 		if (network_parse(slice_of(special[i]), &network) == NETWORK_OK &&
 			network_contains(&network, address))

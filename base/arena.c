@@ -147,6 +147,7 @@ struct slice arena_format(struct arena *arena, const char *format, ...)
 {
 	va_list args, again;
 
+	panic_if(!format, "arena_format: no format"); /* gcc with -fsanitize wants to know */
 	va_start(args, format);
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, args);

@@ -116,6 +116,16 @@ static bool take_fraction(struct slice s, int64_t *ns)
 	return true;
 }
 
+static bool day_exists(struct civil c)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	if (c.month < 1 || c.day < 1)
+		return false;
+	bool leap = c.year % 4 == 0 && (c.year % 100 != 0 || c.year % 400 == 0);
+	return c.day <= days[c.month - 1] + (leap && c.month == 2);
+}
+
 bool time_parse(struct slice s, wall_ns *wall)
 {
 	struct civil c = {0};
@@ -125,6 +135,9 @@ bool time_parse(struct slice s, wall_ns *wall)
 		!take_part(&s, 2, 'T', 31, &c.day) || !take_part(&s, 2, ':', 23, &c.hour) ||
 		!take_part(&s, 2, ':', 59, &c.minute) || !take_part(&s, 2, 0, 60, &c.second) ||
 		!take_fraction(s, &ns))
+		return false;
+	/* 64 bits of nanoseconds hold no other years. */
+	if (!day_exists(c) || c.year < 1678 || c.year > 2261)
 		return false;
 	*wall = civil_to_wall(c) + ns;
 	return true;

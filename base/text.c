@@ -127,7 +127,7 @@ static void text_json_point(struct text *text, uint32_t point, struct slice enco
 	if (point == '"' || point == '\\') {
 		text_char(text, '\\');
 		text_put(text, encoded);
-	} else if (point < 0x20 || (point >= 0x7f && point < 0xa0)) {
+	} else if (point < 0x20 || (point >= 0x7f && point < 0xa0) || utf8_reorders(point)) {
 		text_put(text, SLICE("\\u"));
 		text_hex(text, point, 4);
 	} else {

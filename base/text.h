@@ -35,7 +35,7 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
  * become \xNN; everything else stays. */
 void text_escaped(struct text *text, struct slice bytes);
 /* A JSON string with its quotation marks (RFC 8259 section 7). Bytes that are not UTF-8 become
- * U+FFFD, so that the line can always be read. */
+ * U+FFFD, so that the line can always be read; controls and characters that reorder are \uNNNN. */
 void text_json(struct text *text, struct slice bytes);
 /* As many bytes as are asked for, uninitialised, added to the end; NULL if a fixed buffer is full.
  */

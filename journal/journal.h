@@ -22,8 +22,10 @@ struct journal_decision {
 	struct slice reply; /* as sent, without CRLF */
 	uint64_t message;   /* the message's id where there is one, else 0 */
 	bool tls;
-	int64_t us; /* what deciding took */
+	int64_t us;          /* what deciding took */
+	struct arena *arena; /* for looking up networks; NULL: one is made for the call */
 };
+/* Appends one JSON object without a line end. */
 void journal_write_decision(struct text *line, const struct journal_decision *decision);
 
 enum delivery_event {
@@ -45,6 +47,7 @@ struct journal_delivery {
 	uint32_t attempt;
 	wall_ns next; /* deferred: when it is tried again */
 };
+struct slice delivery_event_text(enum delivery_event event); /* "delivered" */
 void journal_write_delivery(struct text *line, const struct journal_delivery *delivery);
 
 #endif

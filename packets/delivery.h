@@ -18,7 +18,12 @@ enum delivery_type {
 	DELIVERY_END,              /* out → queue: nothing more comes of this job; job u64 */
 };
 
-enum { JOB_RECIPIENTS_MAX = 500, REMOTE_WORDS_MAX = 1000 };
+enum {
+	JOB_RECIPIENTS_MAX = 500,
+	REMOTE_NAME_MAX = 1000,
+	REMOTE_WORDS_MAX = 1000,
+	ENHANCED_TEXT_MAX = 16,
+};
 
 struct delivery_segment {
 	uint32_t number;
@@ -54,6 +59,7 @@ struct delivery_outcome {
 	uint16_t reason; /* enum reason (reason/reason.h) when we and not the remote say it; else 0
 			  */
 	bool tls;
+	/* The encoder cuts these to ENHANCED_TEXT_MAX, REMOTE_NAME_MAX and REMOTE_WORDS_MAX. */
 	struct slice enhanced; /* "5.1.1", or empty */
 	struct slice remote;   /* "mx.example.org [192.0.2.1]:25", or the Maildir's path */
 	struct slice words;    /* the remote's words, or ours for a failure of the way */

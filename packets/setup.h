@@ -22,6 +22,7 @@ enum role_name {
 	ROLE_NAMES,
 };
 const char *role_name_text(enum role_name name); /* "edge" */
+bool role_name_find(struct slice text, enum role_name *name);
 
 enum setup_type {
 	SETUP_HELLO = 0x0100, /* role → supervisor: build id; roles of another build are refused */
@@ -33,9 +34,10 @@ enum setup_type {
 	SETUP_GO,             /* supervisor → role: all that the start needs has been sent */
 	SETUP_READY,          /* role → supervisor: at work */
 	SETUP_STOP,           /* supervisor → role: finish in order, within grace_ms u32 */
-	SETUP_ENDED,          /* role → supervisor: done, about to exit */
+	SETUP_ENDED,          /* role → supervisor: about to exit, with this status */
 	SETUP_RELOAD,         /* control → supervisor: somebody asked for a reload, request u32 */
 	SETUP_RELOADED,       /* supervisor → control: request u32, ok u8, words */
+	SETUP_REVOKE,         /* supervisor → edge: close this listener; the shape of GRANT */
 };
 
 struct setup_hello {
@@ -43,6 +45,7 @@ struct setup_hello {
 	uint16_t slot;
 	struct slice build;
 };
+/* SWITCH has the shape of BUNDLE; GO and READY have no body. */
 struct setup_bundle {
 	uint32_t generation;
 };
@@ -72,6 +75,9 @@ struct setup_grant {
 struct setup_stop {
 	uint32_t grace_ms;
 };
+struct setup_ended {
+	uint8_t status; /* 0 as asked; 75 and 78 (interfaces.md) end the whole program */
+};
 struct setup_reload {
 	uint32_t request;
 };
@@ -93,6 +99,8 @@ void setup_grant_write(struct writer *out, const struct setup_grant *m);
 bool setup_grant_read(struct slice body, struct setup_grant *m);
 void setup_stop_write(struct writer *out, const struct setup_stop *m);
 bool setup_stop_read(struct slice body, struct setup_stop *m);
+void setup_ended_write(struct writer *out, const struct setup_ended *m);
+bool setup_ended_read(struct slice body, struct setup_ended *m);
 void setup_reload_write(struct writer *out, const struct setup_reload *m);
 bool setup_reload_read(struct slice body, struct setup_reload *m);
 void setup_reloaded_write(struct writer *out, const struct setup_reloaded *m);

@@ -12,7 +12,13 @@
 #include "base/arena.h"
 #include "base/status.h"
 
+enum bundle_kind {
+	BUNDLE_CONFIGURATION, /* the configuration or a file it includes */
+	BUNDLE_LIST,          /* mailboxes "FILE", in "FILE" */
+	BUNDLE_NAMES,         /* what an `include` with a pattern found: one path a line */
+};
 struct bundle_file {
+	enum bundle_kind kind;
 	struct slice path; /* as the configuration writes it; the configuration itself first */
 	struct slice bytes;
 	bool missing;
@@ -21,12 +27,14 @@ struct bundle_file {
 struct bundle {
 	struct bundle_file *files;
 	size_t count;
-	struct slice bytes; /* the encoded form */
-	char hash[17];      /* 16 hex digits and a NUL */
+	struct slice nodename; /* the host's name, where `hostname` is not written */
+	struct slice bytes;    /* the encoded form */
+	char hash[17];         /* 16 hex digits and a NUL */
 };
 
-/* Reads `path` ("-" is not special) and, by parsing, every file it names. Missing files are in the
- * bundle as missing; policy_load() complains about them with line and column. */
+/* Reads `path` ("-" is not special) and, by parsing, every file it names; relative ones start at
+ * the folder of `path`. Missing files are in the bundle as missing; policy_load() complains about
+ * them with line and column. */
 void bundle_gather(const char *path, struct arena *arena, struct bundle *bundle);
 /* The same for a configuration given as text, shown as `name`. */
 void bundle_of_text(

@@ -23,6 +23,9 @@ struct policy;
 
 /* The complaints (errors and warnings) live in their own arena. NULL if there is an error. */
 struct policy *policy_load(const struct bundle *bundle, struct complaints *complaints);
+/* What a role does with a bundle's bytes (role/role.h, prepare): NULL with words in `why` if they
+ * are damaged or hold an error. */
+struct policy *policy_of_bundle(struct slice bytes, struct text *why);
 /* The policy of a program started without a configuration (interfaces.md): its text. */
 struct slice policy_built_in_text(void);
 struct policy *policy_ref(struct policy *policy); /* counted */
@@ -76,6 +79,8 @@ struct clause_place {
 	struct slice file;
 	unsigned line;
 	struct slice text; /* the statement as written, on one line */
+	struct slice note; /* of a `relay for` */
+	wall_ns until;     /* of a `relay for`: when it has ended; NEVER */
 };
 struct trace_entry {
 	uint32_t clause;  /* index, for policy_clause() */
@@ -109,9 +114,16 @@ bool policy_has_clauses_at(const struct policy *policy, enum stage stage);
 void policy_find_networks(const struct policy *policy, const struct address *client,
 	struct arena *arena, struct slice *names, bool *trusted);
 
+/* Fills the facts that follow from the policy and the other facts (facts.h). policy_decide() finds
+ * them itself; this is for whoever writes facts down. */
+void facts_settle(const struct policy *policy, struct facts *facts);
+
 /* ---- recipients and ways ---- */
 enum recipient_class { RECIPIENT_OURS_KNOWN, RECIPIENT_OURS_UNKNOWN, RECIPIENT_FOREIGN };
 enum recipient_class policy_classify(const struct policy *policy, const struct mailbox *recipient);
+/* Where mail for <postmaster> without a domain goes: the `postmaster` setting, else postmaster@ one
+ * of our domains; NULL where there is neither (then it is an unknown recipient). */
+const struct mailbox *policy_postmaster(const struct policy *policy);
 
 struct route {
 	enum route_kind kind;

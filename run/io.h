@@ -35,7 +35,9 @@ enum io_end io_read(
 enum io_end io_write(struct task *task, struct io *io, struct slice bytes) MUST_USE;
 enum io_end io_writev(
 	struct task *task, struct io *io, const struct iovec *parts, int count) MUST_USE;
-/* Waits for one direction without doing anything; for TLS. */
+/* Waits for one direction without doing anything; for TLS and libraries that read the descriptor
+ * themselves. Those say io_drained() when they met EAGAIN, so that the next wait waits. */
+void io_drained(struct io *io);
 enum io_end io_wait_readable(struct task *task, struct io *io) MUST_USE;
 enum io_end io_wait_writable(struct task *task, struct io *io) MUST_USE;
 

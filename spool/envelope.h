@@ -56,5 +56,10 @@ struct message { /* a record's payload taken apart; slices of it */
 void message_encode(struct text *out, const struct message *message, uint64_t inline_size);
 /* Every length is checked; unknown sections are passed over. The recipients lie in `arena`. */
 bool message_decode(struct slice payload, struct arena *arena, struct message *message) MUST_USE;
+/* The same from the first bytes of a payload of `length`: everything but the body, of which only
+ * what is there is given. For the queue, which needs no bodies. */
+enum message_part { MESSAGE_WHOLE, MESSAGE_NEEDS_MORE, MESSAGE_BAD };
+enum message_part message_decode_part(struct slice start, uint64_t length, struct arena *arena,
+	struct message *message) MUST_USE;
 
 #endif

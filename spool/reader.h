@@ -21,6 +21,9 @@ enum spool_read { SPOOL_READ_OK, SPOOL_READ_DAMAGED, SPOOL_READ_FAILED };
 /* The MESSAGE record at `at`, its header and payload checked; slices into `arena`. */
 enum spool_read spool_read_message(const struct spool_source *source, uint64_t at,
 	struct arena *arena, struct message *message, struct record *record) MUST_USE;
+/* The same, not taken apart: for copies. */
+enum spool_read spool_read_payload(const struct spool_source *source, uint64_t at,
+	struct arena *arena, struct record *record, struct slice *payload) MUST_USE;
 /* The body of a big message, chunk by chunk, each checked before it is shown; *at starts at
  * SEGMENT_DATA_AT. `chunk` has room for CHUNK_MAX. *got 0: the end. */
 enum spool_read spool_read_chunk(const struct spool_source *source, uint64_t id, uint32_t part,

@@ -18,6 +18,8 @@ enum {
 	SEGMENT_SIZE = 16 << 20,
 	SMALL_MESSAGE_MAX = 256 << 10,
 	CHUNK_MAX = 64 << 10,
+	RECORD_VERSION = 1,
+	CLASS_RESULTS = 2, /* beside enum segment_class: the header of a results file */
 };
 
 struct segment_header {
@@ -57,7 +59,13 @@ void record_encode(
 	const struct record *record, uint32_t segment, uint64_t at, char header[RECORD_HEADER]);
 bool record_decode(const char header[RECORD_HEADER], uint32_t segment, uint64_t at, uint64_t epoch,
 	struct record *record);
+/* A type and version that this program understands; others are kept, never delivered, reported. */
+bool record_is_known(const struct record *record);
+/* What a header that does not check might have been of: for reports of damage only. */
+bool record_legible(const char header[RECORD_HEADER], uint64_t epoch, uint64_t *id);
 /* From one record's start to where the next may begin. */
 uint64_t record_extent(uint32_t payload_length);
+/* The block boundary at or behind an offset. */
+uint64_t record_block_end(uint64_t at);
 
 #endif

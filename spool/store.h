@@ -23,6 +23,25 @@ enum store_open {
 	STORE_UNUSABLE, /* exit 1, `why` says */
 };
 
+enum segment_state {
+	SEGMENT_FREE,
+	SEGMENT_ACTIVE,
+	SEGMENT_SEALED,
+	SEGMENT_SUSPECT,
+	SEGMENT_DAMAGED,
+	SEGMENT_STATES,
+};
+
+/* Sizes and times that tests make smaller; all zero: the ordinary ones. */
+struct store_scale {
+	uint64_t segment;    /* bytes of a small segment; a multiple of SPOOL_BLOCK */
+	uint64_t reserve;    /* kept for results and reports on a full disk */
+	uint64_t checkpoint; /* a results file larger than this is rewritten */
+	uint64_t (*epoch)(void *owner); /* where epochs come from; NULL: the system's random bytes */
+	void *epoch_owner;
+	unsigned free;       /* segments kept written out, one of them the store's own */
+};
+
 /* Where a message lies. The store keeps its own bookkeeping by (id, origin). */
 struct stored {
 	uint64_t id, origin;
@@ -40,7 +59,9 @@ struct stored_recipient {
 };
 struct store_events {
 	/* Every message with at least one recipient not done: at start-up, and live from each
-	 * store_committed(). `recipients` has one entry for each of the envelope's. */
+	 * store_committed(). `recipients` has one entry for each of the envelope's. What is pointed
+	 * to lives until `found` returns; `message` has no body here. May call store_result() and
+	 * its like, not store_committed(), store_add() or store_tend(). */
 	void (*found)(void *owner, const struct stored *stored, const struct message *message,
 		const struct stored_recipient *recipients);
 	/* Damage to acknowledged mail, or anything else an administrator must hear of. */
@@ -52,10 +73,14 @@ struct store_events {
  */
 enum store_open store_open(struct disk *disk, int folder, struct store_events events,
 	struct text *why, struct store **store) MUST_USE;
+enum store_open store_open_scaled(struct disk *disk, int folder, struct store_events events,
+	const struct store_scale *scale, struct text *why, struct store **store) MUST_USE;
+/* Gives back memory and descriptors; writes nothing: every end is a crash that start-up mends. */
 void store_close(struct store *store);
 
 /* A segment for a writer: opened for it alone, the descriptor is the caller's (to pass on and
- * close). -1 and errno; ENOSPC when the reserve would be touched. */
+ * close). -1 and errno; ENOSPC when the reserve would be touched. `give->request` is the caller's.
+ * Quick while store_tend() has kept FREE segments ready; else writes one out (16 MiB). */
 int store_give(
 	struct store *store, enum segment_class kind, unsigned writer, struct spooling_give *give);
 /* Everything below `durable` is flushed: new records are read and `found` is called for each. */
@@ -91,16 +116,31 @@ void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t re
 void store_defer(struct store *store, uint64_t id, uint64_t origin, uint16_t recipient,
 	uint32_t attempt, wall_ns next, struct slice words);
 void store_attempt(struct store *store, uint64_t id, uint64_t origin); /* written, not flushed */
-/* Results written since the last are flushed (within 50 ms of each, at once before a recycling);
- * the caller calls it from a thread or lets `flush` run there. */
+/* Results written since the last are flushed (within 50 ms of each, at once before a recycling).
+ * store_flush() blocks for one fdatasync. To let it run on a thread: begin in the loop, run on the
+ * thread (it touches nothing but the descriptor), end in the loop; results may be written between.
+ */
 bool store_needs_flush(const struct store *store);
 enum status store_flush(struct store *store) MUST_USE;
-/* Recycles what can be, checkpoints when due. Cheap when there is nothing to do. */
-void store_tend(struct store *store, wall_ns now);
+struct store_flush {
+	struct disk *disk;
+	int fd;
+	uint64_t upto;
+	int error;
+};
+bool store_flush_begin(struct store *store, struct store_flush *flush); /* false: nothing to do */
+void store_flush_run(struct store_flush *flush);
+enum status store_flush_end(struct store *store, struct store_flush *flush) MUST_USE;
+/* False after results could not be written: no delivery may start until it is true again. */
+bool store_may_deliver(const struct store *store);
+/* Recycles what can be, checkpoints when due, writes out FREE segments in slices of 2 MiB (one
+ * fdatasync each), moves stragglers. Cheap when there is nothing to do; true: call it again soon.
+ * A checkpoint (once per 64 MiB of results) blocks for some tenths of a second. */
+bool store_tend(struct store *store, wall_ns now);
 
 struct store_counts {
-	size_t segments[5]; /* by state: free, active, sealed, suspect, damaged */
-	size_t messages;
+	size_t segments[SEGMENT_STATES];
+	size_t messages; /* with a recipient left */
 	uint64_t bytes;
 };
 struct store_counts store_count(const struct store *store);

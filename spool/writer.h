@@ -5,8 +5,7 @@
  * A small message is one record, gathered in memory and written by one call with the others of its
  * group, then flushed by one fdatasync on a thread; records that arrive meanwhile form the next
  * group. After a failed write or flush nothing is ever written to that segment again (but VOID),
- *all who wait get the failure, and another segment is asked for (spool.md, "A flush or write
- *fails").
+ * all whose records were in the group get the failure, and another segment is asked for.
  *
  *	switch (writer_commit(task, writer, &message, body, id)) {
  *	case COMMIT_DURABLE:  …say 250
@@ -34,6 +33,8 @@ struct writer_link {
 	void *owner;
 };
 
+/* Asks for nothing yet: call writer_ready() once the link stands, so that the first segment is
+ * there before the first client. */
 struct spool_writer *spool_writer_open(
 	struct loop *loop, struct disk *disk, struct offload *pool, struct writer_link link);
 void spool_writer_close(struct spool_writer *store); /* no task waits in it */

@@ -40,7 +40,7 @@ static size_t random_below(size_t limit)
 
 static void seed_load(const char *folder, const char *name)
 {
-	char path[4096];
+	char path[2048];
 	struct input *seed = &seeds[seed_count];
 
 	snprintf(path, sizeof path, "%s/%s", folder, name);

@@ -30,7 +30,7 @@ void body_begin(struct body_reader *reader);
 void body_read(struct body_reader *reader, struct slice *in, struct text *out);
 
 /* Appends `piece` stuffed; *at_line_start is true before the first piece and kept between pieces.
- */
+ * A bare LF, which no message of ours holds, counts as a line end: too many dots are harmless. */
 void body_stuff(struct text *out, struct slice piece, bool *at_line_start);
 
 #endif

@@ -18,8 +18,9 @@ struct mailbox {
 	bool is_literal;     /* the domain is an address literal, [192.0.2.1] */
 	bool quoted;         /* the local part needs its quotes */
 	bool needs_smtputf8; /* bytes above 127 in the local part, or a domain that was not ASCII */
-	struct slice local;  /* unquoted and NFC, as written in case; may be empty only if null */
-	struct slice domain; /* A-labels, lower-case; a literal with its brackets */
+	struct slice
+		local; /* unquoted and NFC, as written in case; empty if null, and in ""@domain */
+	struct slice domain;    /* A-labels, lower-case; a literal with its brackets */
 	struct address literal; /* where is_literal is of an IP */
 	struct slice text; /* local@domain in the one form, with quotes where needed; "" if null */
 };

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control role's life. Read control.h and role/role.h first.
+ * May touch: STATE/journal and STATE/policy through the folders it is handed, the control socket,
+ * its channels. Opens nothing by path. */
+#include "control/control.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+#include "control/state.h"
+
+static const mono_ns flush_interval = NS_PER_S;
+
+/* ---- the journal ---- */
+
+static void journal_tick(struct timer *timer)
+{
+	struct control *control = LIST_OBJECT(struct control, timer, tick);
+	wall_ns now = loop_wall(control->role->loop);
+
+	if (control->journal) {
+		if (journal_files_flush(control->journal, now) == STATUS_FAILED)
+			role_log(control->role, LEVEL_ERROR, "journal",
+				"the journal cannot be written: %m; lines dropped so far: %llu",
+				(unsigned long long)journal_files_dropped(control->journal));
+		journal_files_tend(control->journal, now);
+	}
+	timer_set(timer, loop_mono(control->role->loop) + flush_interval);
+}
+
+static void journal_line(struct control *control, struct slice line)
+{
+	control->lines++;
+	if (control->journal)
+		journal_files_add(control->journal, line, loop_wall(control->role->loop));
+	control_tell_followers(control, line);
+}
+
+static void journal_dropped(struct control *control, struct slice body)
+{
+	uint64_t count;
+
+	if (!report_count_read(body, &count))
+		return;
+	control->dropped += count;
+	if (control->journal)
+		journal_files_count_dropped(control->journal, count);
+}
+
+/* Kept means: handed to the journal's buffer. A crash of this process repeats what queue was not
+ * told of; a crash of the host may lose a second of events, never of mail. */
+static void delivery_event(struct neighbour *from, struct slice body)
+{
+	struct report_event event;
+	char reply[16];
+	struct writer out = writer_over(reply, sizeof reply);
+
+	if (!report_event_read(body, &event))
+		return;
+	journal_line(from->control, event.line);
+	report_count_write(&out, event.sequence);
+	/* Full: the queue repeats the event, and is told then. */
+	if (channel_send(from->channel, REPORT_HAVE, writer_slice(&out), -1) != SENT)
+		return;
+}
+
+/* ---- neighbours ---- */
+
+static void neighbour_receive(
+	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	struct neighbour *from = owner;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	if (type == REPORT_LINE)
+		journal_line(from->control, body);
+	else if (type == REPORT_DROPPED)
+		journal_dropped(from->control, body);
+	else if (type == REPORT_EVENT)
+		delivery_event(from, body);
+	else if (type == REPORT_ANSWER)
+		control_take_answer(from->control, body);
+}
+
+static void neighbour_gone(void *owner, struct channel *channel)
+{
+	struct neighbour *neighbour = owner;
+
+	control_lose_neighbour(neighbour->control, neighbour);
+	channel_close(channel);
+	list_remove(&neighbour->link);
+	free(neighbour);
+}
+
+struct neighbour *control_neighbour(struct control *control, enum role_name name)
+{
+	LIST_EACH (struct neighbour, neighbour, &control->neighbours, link)
+		if (neighbour->name == name)
+			return neighbour;
+	return NULL;
+}
+
+static struct neighbour *neighbour_add(struct control *control, enum role_name name, unsigned slot)
+{
+	struct neighbour *neighbour = calloc(1, sizeof *neighbour);
+
+	panic_if(!neighbour, "out of memory");
+	*neighbour = (struct neighbour){.control = control, .name = name, .slot = slot};
+	list_append(&control->neighbours, &neighbour->link);
+	return neighbour;
+}
+
+static void control_peer(void *state, enum role_name name, unsigned slot, int fd)
+{
+	struct control *control = state;
+	struct neighbour *neighbour = neighbour_add(control, name, slot);
+
+	neighbour->channel = channel_open(control->role->loop, fd,
+		(struct channel_user){neighbour_receive, neighbour_gone, NULL, neighbour});
+}
+
+static void control_message(void *state, uint16_t type, struct slice body)
+{
+	if (type == SETUP_RELOADED)
+		control_take_reloaded(state, body);
+	else if (type == REPORT_ANSWER)
+		control_take_answer(state, body);
+}
+
+/* ---- the role's life ---- */
+
+static void *control_start(struct role *role)
+{
+	struct control *control = calloc(1, sizeof *control);
+
+	panic_if(!control, "out of memory");
+	control->role = role;
+	control->journal_folder = -1;
+	list_init(&control->neighbours);
+	list_init(&control->questions);
+	list_init(&control->sessions);
+	list_init(&control->followers);
+	timer_init(&control->tick, role->loop, journal_tick);
+	control->pool = offload_open(role->loop, 1);
+	panic_if(!control->pool, "control: no thread for reading the journal: %m");
+	neighbour_add(control, ROLE_SUPERVISOR, 0);
+	return control;
+}
+
+static bool control_prepare(void *state, struct slice bytes, struct text *why)
+{
+	struct control *control = state;
+
+	policy_unref(control->prepared);
+	control->prepared = policy_of_bundle(bytes, why);
+	return control->prepared != NULL;
+}
+
+static void control_switch(void *state)
+{
+	struct control *control = state;
+
+	policy_unref(control->policy);
+	control->policy = control->prepared;
+	control->prepared = NULL;
+	if (control->journal)
+		journal_files_set_keep(
+			control->journal, policy_settings(control->policy)->journal_keep);
+}
+
+static void control_grant(void *state, const struct setup_grant *grant, int fd)
+{
+	struct control *control = state;
+
+	switch ((enum grant_what)grant->what) {
+	case GRANT_JOURNAL_FOLDER:
+		control->journal_folder = fd;
+		control->journal =
+			journal_files_open(fd, policy_settings(control->policy)->journal_keep);
+		return;
+	case GRANT_CONTROL_SOCKET: control->socket = io_open(control->role->loop, fd); return;
+	case GRANT_LISTENER:
+	case GRANT_SPOOL_FOLDER:
+	case GRANT_POLICY_FOLDER:
+	case GRANT_STATE_FOLDER: break;
+	}
+	close(fd); /* of no use here yet */
+}
+
+static void control_go(void *state)
+{
+	struct control *control = state;
+
+	timer_set(&control->tick, loop_mono(control->role->loop) + flush_interval);
+	if (control->socket &&
+		!task_start(control->role->loop, "control socket", control_accept, control))
+		role_log(control->role, LEVEL_ERROR, "control", "no memory for the control socket");
+	role_is_ready(control->role);
+}
+
+static void control_stop(void *state)
+{
+	struct control *control = state;
+
+	control->stopping = true;
+	timer_clear(&control->tick);
+	journal_files_close(control->journal, loop_wall(control->role->loop));
+	control->journal = NULL;
+	role_has_ended(control->role);
+}
+
+const struct role_kind control_role = {
+	.name = ROLE_CONTROL,
+	.start = control_start,
+	.prepare = control_prepare,
+	.switch_over = control_switch,
+	.peer = control_peer,
+	.grant = control_grant,
+	.message = control_message,
+	.go = control_go,
+	.stop = control_stop,
+};

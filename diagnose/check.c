@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checking a configuration. The contract is in check.h. */
+#include "diagnose/check.h"
+
+static void gather(const char *path, struct arena *arena, struct bundle *bundle)
+{
+	if (path)
+		bundle_gather(path, arena, bundle);
+	else
+		bundle_of_text(SLICE("(built-in)"), policy_built_in_text(), arena, bundle);
+}
+
+static void put_complaints(struct text *out, const struct complaints *complaints)
+{
+	for (size_t i = 0; i < complaints->count; i++)
+		text_complaint(out, &complaints->list[i]);
+}
+
+static void put_json(struct text *out, const struct complaints *complaints, const char *path,
+	const struct policy *policy)
+{
+	text_format(out, "{\"ok\":%s,\"file\":", policy ? "true" : "false");
+	text_json(out, slice_of(path ? path : "(built-in)"));
+	if (policy) {
+		text_put(out, SLICE(",\"policy\":"));
+		text_json(out, slice_of(policy_hash(policy)));
+	}
+	text_put(out, SLICE(",\"complaints\":["));
+	for (size_t i = 0; i < complaints->count; i++) {
+		text_put(out, i ? SLICE(",") : SLICE_NONE);
+		text_complaint_json(out, &complaints->list[i]);
+	}
+	text_put(out, SLICE("]}\n"));
+}
+
+static size_t count_of(const struct complaints *complaints, enum severity severity)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < complaints->count; i++)
+		count += complaints->list[i].severity == severity;
+	return count;
+}
+
+static void put_verdict(struct text *out, const struct complaints *complaints, const char *path,
+	const struct policy *policy)
+{
+	text_escaped(out, slice_of(path ? path : "(built-in)"));
+	if (policy)
+		text_format(out, ": good, %zu clauses, policy %s", policy_clause_count(policy),
+			policy_hash(policy));
+	else
+		text_format(out, ": %zu errors", complaints->errors);
+	size_t warnings = count_of(complaints, SEVERITY_WARNING);
+	if (warnings)
+		text_format(out, ", %zu warnings", warnings);
+	text_char(out, '\n');
+}
+
+struct policy *check_load(const char *path, bool json, struct text *out)
+{
+	struct arena *arena = arena_new();
+	struct complaints complaints;
+	struct bundle bundle;
+
+	complaints_init(&complaints);
+	gather(path, arena, &bundle);
+	struct policy *policy = policy_load(&bundle, &complaints);
+	if (json) {
+		put_json(out, &complaints, path, policy);
+	} else {
+		put_complaints(out, &complaints);
+		put_verdict(out, &complaints, path, policy);
+	}
+	complaints_free(&complaints);
+	arena_free(arena);
+	return policy;
+}
+
+struct policy *check_bundle(const struct bundle *bundle, struct text *out)
+{
+	struct complaints complaints;
+
+	complaints_init(&complaints);
+	struct policy *policy = policy_load(bundle, &complaints);
+	if (!policy)
+		put_complaints(out, &complaints);
+	complaints_free(&complaints);
+	return policy;
+}
+
+struct policy *check_quietly(const char *path, struct text *out)
+{
+	struct arena *arena = arena_new();
+	struct bundle bundle;
+
+	gather(path, arena, &bundle);
+	struct policy *policy = check_bundle(&bundle, out);
+	arena_free(arena);
+	return policy;
+}

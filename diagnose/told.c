@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A decision, told. Read told.h, and journal/README.md for the members, first. */
+#include "diagnose/told.h"
+
+struct slice told_text(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_string(value)
+		       ? (struct slice){json_string_value(value), json_string_length(value)}
+		       : SLICE_NONE;
+}
+
+int64_t told_number(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* "2026-11-21T23:30:17.123Z" as people read it: "2026-11-21 23:30:17 UTC". */
+static void put_time(struct text *out, struct slice time)
+{
+	wall_ns wall;
+
+	if (!time_parse(time, &wall)) {
+		text_escaped(out, time);
+		return;
+	}
+	text_put(out, slice_part(time, 0, 10));
+	text_char(out, ' ');
+	text_put(out, slice_part(time, 11, 19));
+	text_put(out, SLICE(" UTC"));
+}
+
+static void put_row(struct text *out, const char *name, struct slice value)
+{
+	if (value.len == 0)
+		return;
+	text_format(out, "  %-10s ", name);
+	text_escaped(out, value);
+	text_char(out, '\n');
+}
+
+static void put_address(struct text *out, const char *name, const json_t *decision, const char *key)
+{
+	if (!json_object_get(decision, key))
+		return;
+	text_format(out, "  %-10s <", name);
+	text_escaped(out, told_text(decision, key));
+	text_put(out, SLICE(">\n"));
+}
+
+/* The networks stand in one text or in a list. */
+static void put_networks(struct text *out, const json_t *network)
+{
+	if (json_is_string(network)) {
+		text_put(out, SLICE(", in network "));
+		text_escaped(out, slice_of(json_string_value(network)));
+		return;
+	}
+	if (json_array_size(network) == 0) {
+		text_put(out, SLICE(", in no network"));
+		return;
+	}
+	text_put(out, SLICE(", in network "));
+	for (size_t i = 0; i < json_array_size(network); i++) {
+		text_put(out, i ? SLICE(", ") : SLICE_NONE);
+		text_escaped(out, slice_of(json_string_value(json_array_get(network, i))));
+	}
+}
+
+static void put_client(struct text *out, const json_t *client)
+{
+	struct slice helo = told_text(client, "helo");
+
+	if (told_text(client, "ip").len == 0)
+		return;
+	text_put(out, SLICE("  client     "));
+	text_escaped(out, told_text(client, "ip"));
+	put_networks(out, json_object_get(client, "network"));
+	if (helo.len) {
+		text_put(out, SLICE(", calls itself "));
+		text_escaped(out, helo);
+	}
+	text_char(out, '\n');
+}
+
+static struct slice verdict_words(struct slice decision)
+{
+	if (slice_is(decision, SLICE("accept")))
+		return SLICE("accepted");
+	if (slice_is(decision, SLICE("refuse")))
+		return SLICE("refused");
+	return slice_is(decision, SLICE("defer")) ? SLICE("deferred") : decision;
+}
+
+static void put_heading(struct text *out, const json_t *decision)
+{
+	struct slice stage = told_text(decision, "stage");
+
+	if (told_text(decision, "id").len) {
+		text_escaped(out, told_text(decision, "id"));
+		text_put(out, SLICE("   "));
+		put_time(out, told_text(decision, "time"));
+		text_put(out, SLICE("   "));
+	}
+	text_escaped(out, verdict_words(told_text(decision, "decision")));
+	if (stage.len) {
+		text_put(out, SLICE(" at "));
+		text_escaped(out, stage);
+	}
+	text_put(out, SLICE("\n\n"));
+	put_client(out, json_object_get(decision, "client"));
+	put_row(out, "listener", told_text(decision, "listener"));
+	put_address(out, "from", decision, "sender");
+	put_address(out, "to", decision, "recipient");
+	put_row(out, "answered", told_text(decision, "reply"));
+	put_row(out, "message", told_text(decision, "message"));
+}
+
+static struct slice actor_words(struct slice actor)
+{
+	static const struct {
+		struct slice actor, words;
+	} rows[] = {
+		{SLICE("sender"), SLICE("the sender")},
+		{SLICE("sender-admin"),
+			SLICE("whoever runs the sending client or its mail server")},
+		{SLICE("recipient"), SLICE("the recipient")},
+		{SLICE("recipient-admin"),
+			SLICE("the administrator of this server or of the recipient's domain")},
+		{SLICE("nobody"), SLICE("nobody: it passes by itself or is meant so")},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (slice_is(rows[i].actor, actor))
+			return rows[i].words;
+	return actor;
+}
+
+/* The row's steps stand one a line. */
+static void put_steps(struct text *out, struct slice steps)
+{
+	for (unsigned number = 1; steps.len; number++) {
+		struct slice step = slice_cut(&steps, '\n');
+		text_format(out, "  %u. %.*s\n", number, SLICE_ARGS(step));
+	}
+}
+
+static void put_explanation(struct text *out, struct slice name)
+{
+	enum reason reason = reason_find(name);
+
+	if (reason == REASON_NONE)
+		return;
+	const struct reason_row *row = reason_row(reason);
+	text_format(
+		out, "\nWhy (%.*s)\n  %.*s\n", SLICE_ARGS(row->name), SLICE_ARGS(row->explanation));
+	text_format(out, "\nWho can act: %.*s\n", SLICE_ARGS(actor_words(row->actor)));
+	put_steps(out, row->steps);
+}
+
+static void put_place(struct text *out, struct slice file, int64_t line, struct slice text)
+{
+	struct text place = TEXT_GROWING;
+	size_t slash = slice_find_last(file, '/');
+
+	text_escaped(&place, slash == SIZE_MAX ? file : slice_from(file, slash + 1));
+	text_format(&place, ":%lld", (long long)line);
+	text_format(out, "%-20.*s ", SLICE_ARGS(text_slice(&place)));
+	text_escaped(out, text);
+	text_free(&place);
+}
+
+/* The clause that permitted or that speaks, from the record itself. */
+static void put_clause(struct text *out, const char *title, const json_t *clause)
+{
+	if (!json_is_object(clause))
+		return;
+	text_format(out, "  %-10s ", title);
+	put_place(out, told_text(clause, "file"), told_number(clause, "line"),
+		told_text(clause, "text"));
+	text_char(out, '\n');
+	put_row(out, "  note", told_text(clause, "note"));
+	put_row(out, "  until", told_text(clause, "until"));
+}
+
+static struct slice truth_words(const json_t *value)
+{
+	if (json_is_true(value))
+		return SLICE("yes");
+	return json_is_false(value) ? SLICE("no") : SLICE("unknown");
+}
+
+static void put_trace_entry(struct text *out, const json_t *entry, const struct policy *policy)
+{
+	json_int_t clause = json_integer_value(json_array_get(entry, 0));
+	struct slice value = truth_words(json_array_get(entry, 1));
+
+	text_format(out, "  %-8.*s", SLICE_ARGS(value));
+	if (policy && clause >= 0 && (size_t)clause < policy_clause_count(policy)) {
+		struct clause_place place = policy_clause(policy, (uint32_t)clause);
+		put_place(out, place.file, place.line, place.text);
+	} else {
+		text_format(out, "clause %lld", (long long)clause);
+	}
+	text_char(out, '\n');
+}
+
+static void put_trace(struct text *out, const json_t *decision, const struct policy *policy)
+{
+	const json_t *trace = json_object_get(decision, "trace");
+	struct slice hash = told_text(decision, "policy");
+
+	text_put(out, SLICE("\nWhat was considered"));
+	if (hash.len)
+		text_format(out, " (policy %.*s%s)", SLICE_ARGS(hash),
+			policy ? "" : ", whose text is not kept here any more");
+	text_put(out, SLICE("\n"));
+	if (json_array_size(trace) == 0)
+		text_put(out, SLICE("  no clause: the rules that always hold decided\n"));
+	for (size_t i = 0; i < json_array_size(trace); i++)
+		put_trace_entry(out, json_array_get(trace, i), policy);
+}
+
+void told_decision(struct text *out, const json_t *decision, const struct policy *policy)
+{
+	put_heading(out, decision);
+	put_clause(out, "granted by", json_object_get(decision, "grant"));
+	put_clause(out, "decided by", json_object_get(decision, "clause"));
+	put_explanation(out, told_text(decision, "reason"));
+	put_trace(out, decision, policy);
+}
+
+static void put_event(struct text *out, const json_t *event)
+{
+	text_put(out, SLICE("  "));
+	put_time(out, told_text(event, "time"));
+	text_format(out, "  %-9.*s <", SLICE_ARGS(told_text(event, "event")));
+	text_escaped(out, told_text(event, "recipient"));
+	text_char(out, '>');
+	if (told_text(event, "remote").len) {
+		text_put(out, SLICE("  "));
+		text_escaped(out, told_text(event, "remote"));
+	}
+	text_char(out, '\n');
+	if (told_text(event, "reply").len) {
+		text_put(out, SLICE("      "));
+		text_escaped(out, told_text(event, "reply"));
+		text_char(out, '\n');
+	}
+	if (told_text(event, "next").len) {
+		text_put(out, SLICE("      next attempt "));
+		put_time(out, told_text(event, "next"));
+		text_char(out, '\n');
+	}
+}
+
+void told_deliveries(struct text *out, const json_t *events)
+{
+	if (json_array_size(events) == 0)
+		return;
+	text_put(out, SLICE("\nWhat became of it\n"));
+	for (size_t i = 0; i < json_array_size(events); i++)
+		put_event(out, json_array_get(events, i));
+}
+
+/* Where a refusal's place is not known, its reason stands there. */
+static void put_cause(struct text *out, const json_t *record)
+{
+	const json_t *clause = json_object_get(record, "clause");
+
+	if (!json_is_object(clause))
+		clause = json_object_get(record, "grant");
+	text_put(out, SLICE("  "));
+	if (json_is_object(clause))
+		text_format(out, "line %lld", (long long)told_number(clause, "line"));
+	else
+		text_escaped(out, told_text(record, "reason"));
+}
+
+void told_line(struct text *out, const json_t *record)
+{
+	struct slice event = told_text(record, "event");
+	struct slice verdict = event.len ? event : verdict_words(told_text(record, "decision"));
+	struct slice id = told_text(record, event.len ? "message" : "id");
+
+	put_time(out, told_text(record, "time"));
+	text_format(out, "  %-14.*s  %-9.*s  ", SLICE_ARGS(id), SLICE_ARGS(verdict));
+	if (!event.len)
+		text_escaped(out, told_text(json_object_get(record, "client"), "ip"));
+	text_put(out, SLICE(" <"));
+	text_escaped(out, told_text(record, "sender"));
+	text_put(out, SLICE("> to <"));
+	text_escaped(out, told_text(record, "recipient"));
+	text_put(out, SLICE(">"));
+	if (event.len) {
+		text_put(out, SLICE("  "));
+		text_escaped(out, told_text(record, "reply"));
+	} else {
+		put_cause(out, record);
+	}
+	text_char(out, '\n');
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trial: what would happen to this client, sender and recipient. Nothing is sent, nothing counted;
+ * the decision is policy_decide()'s, asked at the end of the data, so that every clause has had its
+ * say. A fact that was not given is unknown, and the possible outcomes are said.
+ */
+#ifndef DIAGNOSE_TRIAL_H
+#define DIAGNOSE_TRIAL_H
+
+#include "policy/policy.h"
+
+struct trial {
+	struct slice client;   /* an address; empty: unknown */
+	struct slice listener; /* "smtp" where empty */
+	struct slice helo;
+	struct slice
+		from; /* envelope sender; "<>" or "" is the null sender; has_from says if given */
+	bool has_from;
+	const struct slice *to;
+	size_t to_count;
+	bool has_size;
+	uint64_t size; /* octets */
+	wall_ns now;
+};
+
+struct trial_result {
+	struct slice
+		line; /* the journal's JSON object for it, with "possible" added; in the arena */
+	unsigned possible; /* 1 << verdict, or-ed */
+};
+/* One result for each recipient. False: `words` says which of the facts given is not one. */
+bool trial_decide(const struct policy *policy, const struct trial *trial, struct arena *arena,
+	struct trial_result *results, struct text *words);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's answers for people. Read views.h, and control/README.md for the questions, first. */
+#include "diagnose/views.h"
+
+#include "diagnose/told.h"
+
+void text_span(struct text *text, mono_ns span)
+{
+	int64_t seconds = (span < 0 ? -span : span) / NS_PER_S;
+
+	if (seconds < 120)
+		text_format(text, "%lld s", (long long)seconds);
+	else if (seconds < 7200)
+		text_format(text, "%lld m", (long long)(seconds / 60));
+	else if (seconds < 172800)
+		text_format(text, "%lld h", (long long)(seconds / 3600));
+	else
+		text_format(text, "%lld d", (long long)(seconds / 86400));
+}
+
+void text_bytes(struct text *text, uint64_t bytes)
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB"};
+	double value = (double)bytes / 1000;
+	size_t unit = 0;
+
+	if (bytes < 1000) {
+		text_number(text, bytes);
+		return;
+	}
+	for (; value >= 1000 && unit < 3; unit++)
+		value /= 1000;
+	text_format(text, value < 10 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+/* ---- status ---- */
+
+static void put_member(struct text *out, const char *key, const json_t *value)
+{
+	if (json_is_object(value) || json_is_array(value) || json_is_null(value))
+		return;
+	text_format(out, "  %s ", key);
+	if (json_is_string(value))
+		text_escaped(out, slice_of(json_string_value(value)));
+	else if (json_is_integer(value))
+		text_format(out, "%lld", (long long)json_integer_value(value));
+	else
+		text_put(out, json_is_true(value) ? SLICE("yes") : SLICE("no"));
+}
+
+/* Counters of counters stand on a line of their own: "reasons  relay-denied 3  …". */
+static void put_nested(struct text *out, json_t *object)
+{
+	const char *key, *inner;
+	json_t *value, *number;
+
+	json_object_foreach(object, key, value)
+	{
+		if (!json_is_object(value) || json_object_size(value) == 0)
+			continue;
+		text_format(out, "    %s:", key);
+		json_object_foreach(value, inner, number) put_member(out, inner, number);
+		text_char(out, '\n');
+	}
+}
+
+/* Lists of objects (the supervisor's processes and listeners): one a line. */
+static void put_lists(struct text *out, json_t *object)
+{
+	const char *key, *inner;
+	json_t *list, *value;
+
+	json_object_foreach(object, key, list) for (size_t i = 0; i < json_array_size(list); i++)
+	{
+		json_t *entry = json_array_get(list, i);
+		text_format(out, "    %s:", key);
+		if (json_is_string(entry))
+			put_member(out, "", entry);
+		json_object_foreach(entry, inner, value) put_member(out, inner, value);
+		text_char(out, '\n');
+	}
+}
+
+static void put_role(struct text *out, json_t *role)
+{
+	json_t *status = json_object_get(role, "status");
+	const char *key;
+	json_t *value;
+
+	text_escaped(out, told_text(role, "role"));
+	if (told_number(role, "slot"))
+		text_format(out, " %lld", (long long)told_number(role, "slot"));
+	if (json_object_get(role, "error"))
+		put_member(out, " does not answer:", json_object_get(role, "error"));
+	json_object_foreach(status ? status : role, key,
+		value) if (!slice_is(slice_of(key), SLICE("role")) &&
+			   !slice_is(slice_of(key), SLICE("slot")) &&
+			   !slice_is(slice_of(key), SLICE("error"))) put_member(out, key, value);
+	text_char(out, '\n');
+	put_nested(out, status);
+	put_lists(out, status);
+}
+
+void view_status(struct text *out, const json_t *status)
+{
+	const json_t *roles = json_object_get(status, "roles");
+
+	for (size_t i = 0; i < json_array_size(roles); i++)
+		put_role(out, json_array_get(roles, i));
+}
+
+void view_session(struct text *out, const json_t *session)
+{
+	text_format(out, "%.*s  ", SLICE_ARGS(slice_part(told_text(session, "since"), 11, 19)));
+	text_escaped(out, told_text(session, "client"));
+	text_put(out, SLICE("  "));
+	text_escaped(out, told_text(session, "state"));
+	if (json_object_get(session, "sender")) {
+		text_put(out, SLICE("  <"));
+		text_escaped(out, told_text(session, "sender"));
+		text_char(out, '>');
+	}
+	text_char(out, '\n');
+}
+
+void view_reload(struct text *out, const json_t *reloaded)
+{
+	text_put(out, SLICE("in use: policy "));
+	text_escaped(out, told_text(reloaded, "policy"));
+	text_char(out, '\n');
+}
+
+/* ---- the queue ---- */
+
+static void put_age(struct text *out, int64_t seconds)
+{
+	char raw[32];
+	struct text span = TEXT_FIXED(raw);
+
+	text_span(&span, seconds * NS_PER_S);
+	text_format(out, "%6.*s ", SLICE_ARGS(text_slice(&span)));
+}
+
+static void put_last(struct text *out, const json_t *last)
+{
+	if (!json_is_object(last))
+		return;
+	text_put(out, SLICE("\n      "));
+	if (told_text(last, "remote").len) {
+		text_escaped(out, told_text(last, "remote"));
+		text_put(out, SLICE(": "));
+	}
+	if (told_number(last, "code"))
+		text_format(out, "%lld ", (long long)told_number(last, "code"));
+	text_escaped(out, told_text(last, "words"));
+}
+
+static void put_recipient(struct text *out, const json_t *recipient)
+{
+	struct slice next = told_text(recipient, "next");
+
+	text_put(out, SLICE("    <"));
+	text_escaped(out, told_text(recipient, "address"));
+	text_format(out, ">  %.*s, attempts %lld", SLICE_ARGS(told_text(recipient, "state")),
+		(long long)told_number(recipient, "attempts"));
+	if (next.len)
+		text_format(out, ", next %.*s", SLICE_ARGS(slice_part(next, 0, 19)));
+	put_last(out, json_object_get(recipient, "last"));
+	text_char(out, '\n');
+}
+
+void view_queue_line(struct text *out, const json_t *message)
+{
+	const json_t *recipients = json_object_get(message, "recipients");
+	char raw[32];
+	struct text size = TEXT_FIXED(raw);
+
+	text_bytes(&size, (uint64_t)told_number(message, "size"));
+	text_escaped(out, told_text(message, "id"));
+	text_format(out, " %8.*s", SLICE_ARGS(text_slice(&size)));
+	put_age(out, told_number(message, "age"));
+	text_put(out, SLICE(" <"));
+	text_escaped(out, told_text(message, "sender"));
+	text_put(out, SLICE(">\n"));
+	for (size_t i = 0; i < json_array_size(recipients); i++)
+		put_recipient(out, json_array_get(recipients, i));
+}
+
+void view_message(struct text *out, const json_t *message)
+{
+	static const char *const keys[] = {
+		"received", "client", "helo", "listener", "account", "envid", "ret", "policy"};
+
+	view_queue_line(out, message);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (told_text(message, keys[i]).len) {
+			text_format(out, "  %-9s ", keys[i]);
+			text_escaped(out, told_text(message, keys[i]));
+			text_char(out, '\n');
+		}
+}
+
+void view_acted(struct text *out, const json_t *acted)
+{
+	const json_t *errors = json_object_get(acted, "errors");
+
+	text_format(out, "%lld recipients changed, %lld were so already\n",
+		(long long)told_number(acted, "acted"), (long long)told_number(acted, "unchanged"));
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const json_t *error = json_array_get(errors, i);
+		text_escaped(out, told_text(error, "id"));
+		text_put(out, SLICE(": "));
+		text_escaped(out, told_text(error, "error"));
+		text_char(out, '\n');
+	}
+}

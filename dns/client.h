@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A `struct dns` over a channel to the resolver role.
+ *
+ * While there is no resolver (it died, or has not been given yet) or its channel is full, every
+ * question is DNS_CANNOT_TELL at once; so are those that were waiting when it died.
+ *
+ *	struct dns_client *names = dns_client_open(loop);
+ *	dns_client_connect(names, fd);              at each `peer` call of the supervisor
+ *	dns_ask(task, dns_client_dns(names), DNS_MX, domain, arena, &answer);
+ */
+#ifndef DNS_CLIENT_H
+#define DNS_CLIENT_H
+
+#include "dns/dns.h"
+
+struct dns_client;
+
+struct dns_client *dns_client_open(struct loop *loop);
+void dns_client_close(struct dns_client *client); /* no task waits in it; NULL is fine */
+/* A channel end to the (new) resolver, owned from here on. */
+void dns_client_connect(struct dns_client *client, int fd);
+struct dns *dns_client_dns(struct dns_client *client);
+size_t dns_client_waiting(const struct dns_client *client);
+
+#endif

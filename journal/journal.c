@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing a journal line. Read journal.h first. The edge comes through here for every recipient, so
+ * there is no printf and no tree of JSON: each field is put where it stands, or left out.
+ */
+#include "journal/journal.h"
+
+#include "base/panic.h"
+
+#define PUT(line, literal) text_put((line), SLICE(literal))
+
+static void put_time(struct text *line, wall_ns time)
+{
+	text_char(line, '"');
+	text_time(line, time);
+	text_char(line, '"');
+}
+
+static void put_id(struct text *line, uint64_t id)
+{
+	text_char(line, '"');
+	text_id(line, id);
+	text_char(line, '"');
+}
+
+/* `key` is `,"name":`; an empty value is an unknown one. */
+static void put_field(struct text *line, struct slice key, struct slice value)
+{
+	if (!value.len)
+		return;
+	text_put(line, key);
+	text_json(line, value);
+}
+
+static void put_truth(struct text *line, struct slice key, bool value)
+{
+	text_put(line, key);
+	text_put(line, value ? SLICE("true") : SLICE("false"));
+}
+
+static void put_us(struct text *line, int64_t us)
+{
+	PUT(line, ",\"us\":");
+	text_number(line, us < 0 ? 0 : (uint64_t)us);
+}
+
+static struct slice verdict_text(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_ACCEPT: return SLICE("accept");
+	case VERDICT_REFUSE: return SLICE("refuse");
+	case VERDICT_DEFER: return SLICE("defer");
+	}
+	panic("verdict %d", (int)verdict);
+}
+
+static void put_client(struct text *line, const struct journal_decision *d, struct slice networks)
+{
+	const struct facts *facts = d->facts;
+
+	if (!facts->has_client)
+		return;
+	PUT(line, ",\"client\":{\"ip\":\"");
+	text_address(line, &facts->client);
+	text_char(line, '"');
+	if (facts->has_helo)
+		put_field(line, SLICE(",\"helo\":"), facts->helo);
+	put_truth(line, SLICE(",\"tls\":"), d->tls);
+	put_field(line, SLICE(",\"network\":"), networks);
+	text_char(line, '}');
+}
+
+static void put_place(
+	struct text *line, struct slice key, const struct policy *policy, uint32_t clause)
+{
+	struct clause_place place = policy_clause(policy, clause);
+
+	text_put(line, key);
+	PUT(line, "{\"line\":");
+	text_number(line, place.line);
+	put_field(line, SLICE(",\"file\":"), place.file);
+	put_field(line, SLICE(",\"text\":"), place.text);
+	text_char(line, '}');
+}
+
+static void put_envelope(struct text *line, const struct facts *facts)
+{
+	if (facts->has_sender) { /* the null sender is known, and empty */
+		PUT(line, ",\"sender\":");
+		text_json(line, facts->sender.text);
+	}
+	if (facts->has_recipient)
+		put_field(line, SLICE(",\"recipient\":"), facts->recipient.text);
+	if (facts->has_size) {
+		PUT(line, ",\"size\":");
+		text_number(line, facts->size);
+	}
+}
+
+/* The facts that no field above shows; what `replay` needs beside them. */
+static void put_facts(struct text *line, const struct journal_decision *d, bool trusted)
+{
+	const struct facts *facts = d->facts;
+
+	put_truth(line, SLICE(",\"facts\":{\"trusted\":{\"value\":"), trusted);
+	text_char(line, '}');
+	if (facts->has_recipient) {
+		put_truth(line, SLICE(",\"recipient_ours\":{\"value\":"), !d->decision->foreign);
+		text_char(line, '}');
+	}
+	if (facts->has_recipients) {
+		PUT(line, ",\"recipients\":{\"value\":");
+		text_number(line, facts->recipients);
+		text_char(line, '}');
+	}
+	if (facts->has_size && !facts->size_is_final)
+		PUT(line, ",\"size\":{\"declared\":true}");
+	text_char(line, '}');
+}
+
+static void put_trace(struct text *line, const struct decision *decision)
+{
+	if (!decision->trace_count)
+		return;
+	PUT(line, ",\"trace\":[");
+	for (size_t i = 0; i < decision->trace_count; i++) {
+		const struct trace_entry *entry = &decision->trace[i];
+		if (i)
+			text_char(line, ',');
+		text_char(line, '[');
+		text_number(line, entry->clause);
+		text_put(line, entry->value == TRUE_    ? SLICE(",true]")
+			       : entry->value == FALSE_ ? SLICE(",false]")
+							: SLICE(",null]"));
+	}
+	text_char(line, ']');
+}
+
+static void put_decided(struct text *line, const struct journal_decision *d)
+{
+	const struct decision *decision = d->decision;
+
+	PUT(line, ",\"decision\":\"");
+	text_put(line, verdict_text(decision->verdict));
+	text_char(line, '"');
+	if (decision->reason != REASON_NONE)
+		put_field(line, SLICE(",\"reason\":"), reason_row(decision->reason)->name);
+	put_field(line, SLICE(",\"reply\":"), d->reply);
+	if (decision->has_clause)
+		put_place(line, SLICE(",\"clause\":"), d->policy, decision->clause);
+}
+
+static void put_line(
+	struct text *line, const struct journal_decision *d, struct slice networks, bool trusted)
+{
+	PUT(line, "{\"schema\":1,\"id\":");
+	put_id(line, d->id);
+	PUT(line, ",\"time\":");
+	put_time(line, d->time);
+	put_field(line, SLICE(",\"node\":"), d->node);
+	put_field(line, SLICE(",\"session\":"), d->session);
+	put_field(line, SLICE(",\"policy\":"), slice_of(policy_hash(d->policy)));
+	put_field(line, SLICE(",\"stage\":"), slice_of(stage_text(d->decision->stage)));
+	put_field(line, SLICE(",\"listener\":"), d->facts->listener);
+	put_client(line, d, networks);
+	if (d->decision->has_grant)
+		put_place(line, SLICE(",\"grant\":"), d->policy, d->decision->grant);
+	put_envelope(line, d->facts);
+	if (d->message) {
+		PUT(line, ",\"message\":");
+		put_id(line, d->message);
+	}
+	put_decided(line, d);
+	put_facts(line, d, trusted);
+	put_trace(line, d->decision);
+	put_us(line, d->us);
+	text_char(line, '}');
+}
+
+void journal_write_decision(struct text *line, const struct journal_decision *decision)
+{
+	struct arena *own = decision->arena ? NULL : arena_new();
+	struct arena *arena = own ? own : decision->arena;
+	struct slice networks = SLICE_NONE;
+	bool trusted = decision->facts->trusted;
+
+	if (decision->facts->has_client)
+		policy_find_networks(
+			decision->policy, &decision->facts->client, arena, &networks, &trusted);
+	put_line(line, decision, networks, trusted);
+	arena_free(own);
+}
+
+struct slice delivery_event_text(enum delivery_event event)
+{
+	switch (event) {
+	case EVENT_DELIVERED: return SLICE("delivered");
+	case EVENT_DEFERRED: return SLICE("deferred");
+	case EVENT_BOUNCED: return SLICE("bounced");
+	case EVENT_EXPIRED: return SLICE("expired");
+	case EVENT_REMOVED: return SLICE("removed");
+	}
+	panic("delivery event %d", (int)event);
+}
+
+static void put_attempt(struct text *line, const struct journal_delivery *delivery)
+{
+	if (delivery->attempt) {
+		PUT(line, ",\"attempt\":");
+		text_number(line, delivery->attempt);
+	}
+	if (delivery->next) {
+		PUT(line, ",\"next\":");
+		put_time(line, delivery->next);
+	}
+}
+
+void journal_write_delivery(struct text *line, const struct journal_delivery *delivery)
+{
+	PUT(line, "{\"schema\":1,\"event\":\"");
+	text_put(line, delivery_event_text(delivery->event));
+	PUT(line, "\",\"time\":");
+	put_time(line, delivery->time);
+	put_field(line, SLICE(",\"node\":"), delivery->node);
+	PUT(line, ",\"message\":");
+	put_id(line, delivery->message);
+	PUT(line, ",\"sender\":"); /* the null sender is shown as "" */
+	text_json(line, delivery->sender);
+	put_field(line, SLICE(",\"recipient\":"), delivery->recipient);
+	put_field(line, SLICE(",\"remote\":"), delivery->remote);
+	put_field(line, SLICE(",\"reply\":"), delivery->reply);
+	put_field(line, SLICE(",\"reason\":"), delivery->reason);
+	put_truth(line, SLICE(",\"tls\":"), delivery->tls);
+	put_attempt(line, delivery);
+	put_us(line, delivery->us);
+	text_char(line, '}');
+}

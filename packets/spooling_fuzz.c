@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets between edges and queue: the first byte chooses the decoder, the rest is its body. */
+#include "packets/spooling.h"
+
+#include "packets/round_trip.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+enum { DECODERS = 4 };
+
+static void decode(unsigned which, struct slice body)
+{
+	switch (which) {
+	case 0: DECODES_TO_ONE_FORM(spooling_want, body); break;
+	case 1: DECODES_TO_ONE_FORM(spooling_give, body); break;
+	case 2: DECODES_TO_ONE_FORM(spooling_none, body); break;
+	default: DECODES_TO_ONE_FORM(spooling_committed, body); break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct slice input = {(const char *)bytes, size};
+
+	if (size > 0)
+		decode(bytes[0] % DECODERS, slice_from(input, 1));
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions, read into nodes:
+ *
+ *	when      = "if" condition [ "unless" condition ] | "unless" condition
+ *	condition = both { "or" both }
+ *	both      = one { "and" one }
+ *	one       = "not" one | "(" condition ")" | atom
+ *
+ * `A or B unless C` is `(A or B) and not (C)`.
+ */
+#include "policy/atoms.h"
+#include "policy/parser.h"
+
+enum { NESTING_MAX = 100, ATOM_WORDS_MAX = 3 };
+
+static uint32_t node_add(struct parser *p, struct node node)
+{
+	*TABLE_ADD(p->arena, &p->policy->nodes) = node;
+	return (uint32_t)(p->policy->nodes.count - 1);
+}
+
+/* ---- atoms ---- */
+
+/* How many of the row's words stand here; 0 if not all of them do. */
+static size_t words_here(const struct parser *p, struct slice words)
+{
+	size_t count = 0, left = p->statement.count - p->at;
+
+	while (words.len > 0) {
+		const struct token *token = parser_peek(p) + count;
+		struct slice word = slice_cut(&words, ' ');
+		if (count >= left || token->kind == TOKEN_STRING || !slice_is(token->text, word))
+			return 0;
+		count++;
+	}
+	return count;
+}
+
+/* The row most of whose words stand here, so that `sender domain` goes before `sender`. */
+static enum atom atom_find(const struct parser *p, size_t *words)
+{
+	enum atom best = ATOMS;
+
+	*words = 0;
+	for (int i = 0; i < ATOMS; i++) {
+		size_t here = words_here(p, atom_row((enum atom)i)->words);
+		if (here > *words) {
+			*words = here;
+			best = (enum atom)i;
+		}
+	}
+	return best;
+}
+
+/* What could stand after the first word where no row fits, or instead of it. */
+static void atoms_expect(struct parser *p)
+{
+	bool family = false;
+	struct slice here = parser_peek(p)->kind == TOKEN_WORD ? parser_peek(p)->text : SLICE_NONE;
+
+	for (int i = 0; i < ATOMS && here.len > 0; i++) {
+		struct slice rest = atom_row((enum atom)i)->words, first = slice_cut(&rest, ' ');
+		if (!slice_is(first, here))
+			continue;
+		family = true;
+		parser_expect(p, slice_cut(&rest, ' '));
+	}
+	if (family) {
+		p->at++;
+		return;
+	}
+	parser_expect(p, SLICE("not"));
+	parser_expect(p, SLICE("("));
+	for (int i = 0; i < ATOMS; i++) {
+		struct slice rest = atom_row((enum atom)i)->words;
+		if (atom_row((enum atom)i)->answer)
+			parser_expect(p, slice_cut(&rest, ' '));
+	}
+}
+
+static void service_read(struct parser *p, struct node *node)
+{
+	for (int i = 0; i < SERVICES; i++)
+		if (parser_word(p, service_text((enum service)i))) {
+			node->text = slice_of(service_text((enum service)i));
+			return;
+		}
+	parser_unexpected(p);
+}
+
+static void address_read(struct parser *p, struct node *node)
+{
+	struct mailbox mailbox = parser_address(p, "an address in quotes");
+
+	node->text = mailbox.local; /* becomes its key when all domains are known (lists.c) */
+	node->domain = mailbox.domain;
+}
+
+static void argument_read(struct parser *p, enum atom_argument argument, uint32_t at)
+{
+	struct node *node = &p->policy->nodes.at[at];
+
+	switch (argument) {
+	case TAKES_NOTHING: return;
+	case TAKES_NETWORK:
+		if (!parser_network(p, "an address or a network", &node->net))
+			parser_unexpected(p);
+		return;
+	case TAKES_NETWORK_NAME: parser_network_use(p, false, at); return;
+	case TAKES_SERVICE: service_read(p, node); return;
+	case TAKES_PATTERN: node->text = parser_string(p, "a pattern in quotes"); return;
+	case TAKES_ADDRESS: address_read(p, node); return;
+	case TAKES_DOMAIN: node->text = parser_domain(p, "a domain"); return;
+	case TAKES_LIST: node->index = parser_list(p, false); return;
+	case TAKES_SIZE: node->number = parser_size(p, "a size like 25 MB"); return;
+	case TAKES_NUMBER: node->number = parser_number(p, "a number", UINT32_MAX); return;
+	}
+}
+
+static uint32_t atom_read(struct parser *p)
+{
+	size_t words;
+	enum atom atom = atom_find(p, &words);
+
+	if (p->failed)
+		return NO_NODE;
+	if (atom == ATOMS) {
+		atoms_expect(p);
+		parser_unexpected(p);
+		return NO_NODE;
+	}
+	const struct atom_row *row = atom_row(atom);
+	const struct token *first = parser_peek(p);
+	if (!row->answer) {
+		struct slice left = row->words, name = slice_trim(slice_cut(&left, '>'));
+		parser_not_built(p, first, arena_string(p->arena, name));
+		return NO_NODE;
+	}
+	p->at += words;
+	p->expected_count = 0;
+	uint32_t at = node_add(p, (struct node){.kind = NODE_ATOM, .atom = (uint8_t)atom});
+	for (int i = 0; i < ATOMS; i++) { /* `sender` could have gone on with `domain`, … */
+		struct slice rest = atom_row((enum atom)i)->words;
+		if (rest.len > row->words.len + 1 && slice_starts(rest, row->words) &&
+			rest.at[row->words.len] == ' ') {
+			rest = slice_from(rest, row->words.len + 1);
+			parser_expect(p, slice_cut(&rest, ' '));
+		}
+	}
+	argument_read(p, row->argument, at);
+	return at;
+}
+
+/* ---- and, or, not ---- */
+
+static uint32_t either_read(struct parser *p);
+
+static uint32_t one_read(struct parser *p)
+{
+	uint32_t inside;
+
+	if (++p->nesting > NESTING_MAX)
+		parser_fail(p, parser_peek(p), SLICE("the condition is nested too deeply"),
+			SLICE("a simpler condition, or several clauses"));
+	if (parser_word(p, "not")) {
+		inside = one_read(p);
+		inside = node_add(p, (struct node){.kind = NODE_NOT, .left = inside});
+	} else if (parser_word(p, "(")) {
+		inside = either_read(p);
+		parser_need(p, ")");
+	} else {
+		inside = atom_read(p);
+	}
+	p->nesting--;
+	return inside;
+}
+
+static uint32_t both_read(struct parser *p)
+{
+	uint32_t left = one_read(p);
+
+	while (parser_word(p, "and")) {
+		uint32_t right = one_read(p);
+		left = node_add(p, (struct node){.kind = NODE_AND, .left = left, .right = right});
+	}
+	return left;
+}
+
+static uint32_t either_read(struct parser *p)
+{
+	uint32_t left = both_read(p);
+
+	while (parser_word(p, "or")) {
+		uint32_t right = both_read(p);
+		left = node_add(p, (struct node){.kind = NODE_OR, .left = left, .right = right});
+	}
+	return left;
+}
+
+uint32_t parser_condition(struct parser *p)
+{
+	return either_read(p);
+}
+
+/* ---- if and unless ---- */
+
+/* `trusted` may stand only where more grants mean fewer refusals: under one negation. In grants it
+ * would be circular. */
+static bool trusted_stands_well(
+	const struct policy *policy, uint32_t at, unsigned negations, enum condition_use use)
+{
+	const struct node *node = &policy->nodes.at[at];
+
+	switch ((enum node_kind)node->kind) {
+	case NODE_ATOM:
+		return node->atom != ATOM_TRUSTED || (use == CONDITION_REFUSAL && negations == 1);
+	case NODE_NOT: return trusted_stands_well(policy, node->left, negations + 1, use);
+	case NODE_AND:
+	case NODE_OR:
+		return trusted_stands_well(policy, node->left, negations, use) &&
+		       trusted_stands_well(policy, node->right, negations, use);
+	}
+	return false;
+}
+
+static uint32_t condition_read(struct parser *p, unsigned negations, enum condition_use use)
+{
+	const struct token *first = parser_peek(p);
+	uint32_t condition = either_read(p);
+
+	if (!p->failed && !trusted_stands_well(p->policy, condition, negations, use))
+		parser_fail(p, first,
+			SLICE("`trusted` stands where one more `relay for` would refuse more, or "
+			      "grant more"),
+			SLICE("`trusted` in `unless`, or under one `not`, of a `refuse` or "
+			      "`defer`"));
+	return condition;
+}
+
+uint32_t parser_when(struct parser *p, enum condition_use use, bool required)
+{
+	uint32_t wanted = NO_NODE, exempt = NO_NODE;
+
+	if (parser_word(p, "if"))
+		wanted = condition_read(p, 0, use);
+	if (parser_word(p, "unless")) {
+		exempt = condition_read(p, 1, use);
+		exempt = node_add(p, (struct node){.kind = NODE_NOT, .left = exempt});
+	}
+	if (wanted == NO_NODE && exempt == NO_NODE && required)
+		parser_unexpected(p);
+	if (p->failed || wanted == NO_NODE || exempt == NO_NODE)
+		return wanted == NO_NODE ? exempt : wanted;
+	return node_add(p, (struct node){.kind = NODE_AND, .left = wanted, .right = exempt});
+}

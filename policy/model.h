@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a policy is made of: the tables that the statements fill, that compiling completes and that
+ * decisions read. Private to this room; policy.h is its face.
+ */
+#ifndef POLICY_MODEL_H
+#define POLICY_MODEL_H
+
+#include "base/map.h"
+#include "policy/lexer.h"
+#include "policy/policy.h"
+
+#define NO_NODE UINT32_MAX
+
+/* Arrays that grow inside the policy's arena while it is loaded. */
+#define TABLE(type)                                                                                \
+	struct {                                                                                   \
+		type *at;                                                                          \
+		size_t count, size;                                                                \
+	}
+#define TABLE_ADD(arena, table)                                                                    \
+	(table_grow((arena), (void *)&(table)->at, &(table)->size, (table)->count,                 \
+		 sizeof *(table)->at),                                                             \
+		&(table)->at[(table)->count++])
+void table_grow(struct arena *arena, void *at, size_t *size, size_t count, size_t each);
+
+struct network_row {
+	struct slice name;
+	struct token name_token;
+	struct network *nets;
+	struct token *net_tokens;
+	size_t net_count;
+	bool shared, used, relays;
+};
+
+/* One CIDR of one network. They nest or are disjoint, so each knows the one around it, and the
+ * address space falls into stretches, each with its innermost piece. */
+struct piece {
+	struct network net;
+	uint32_t network; /* index of its network_row */
+	const struct piece *around;
+};
+struct stretch { /* from `first` to the next stretch */
+	uint8_t first[16];
+	const struct piece *innermost; /* NULL: in no network */
+};
+
+/* A file of addresses and domains: mailboxes "FILE", in "FILE". */
+struct list_row {
+	struct slice path;
+	struct token token;
+	bool of_mailboxes;   /* entries without @ are local parts, not domains */
+	struct map *entries; /* keys in the form of party_key() */
+};
+
+struct target {
+	enum route_kind kind;
+	enum route_tls tls;
+	uint16_t port;
+	struct slice
+		hosts; /* ROUTE_HOSTS: "host:port" blank-separated; ROUTE_MAILDIR: the pattern */
+};
+
+enum known_kind { KNOWN_ANY, KNOWN_LISTED };
+struct domain_row { /* one for each name of a `domain` statement */
+	struct slice name;
+	struct token token;
+	enum known_kind known;
+	uint32_t list; /* KNOWN_LISTED: index of its list_row */
+	struct target target;
+	struct clause_place place;
+};
+
+enum node_kind { NODE_ATOM, NODE_NOT, NODE_AND, NODE_OR };
+struct node {
+	uint8_t kind;         /* enum node_kind */
+	uint8_t atom;         /* enum atom */
+	uint32_t left, right; /* of AND and OR; NOT has `left` */
+	uint32_t index;       /* of a network or a list; an enum service */
+	uint64_t number;
+	struct slice text;   /* pattern, domain, or an address's local part */
+	struct slice domain; /* of an address */
+	struct network net;
+};
+
+enum clause_kind { CLAUSE_RELAY, CLAUSE_REFUSE, CLAUSE_DEFER };
+struct clause {
+	enum clause_kind kind;
+	enum stage stage; /* at which all its facts are known; one that names `size`: STAGE_END */
+	enum stage without_size; /* the same, `size` left out */
+	bool names_size;
+	uint64_t size_above; /* the greatest number it compares `size` with */
+	uint32_t condition;  /* NO_NODE: always true */
+	struct clause_place place;
+	/* relay for: */
+	uint32_t network;
+	/* refuse, defer: */
+	enum reason reason;
+	uint64_t number; /* the limit its reason speaks of */
+	unsigned code;   /* 0: the row's */
+	struct enhanced enhanced;
+	struct slice say; /* empty: the row's words */
+};
+
+struct deliver_row {
+	struct slice domain; /* "*" for every other */
+	struct token token;
+	uint32_t condition;
+	unsigned rank; /* 0 without a condition; the greater, the more specific */
+	struct target target;
+	struct clause_place place;
+};
+
+/* A name used before it need be declared; resolved when all is read. */
+struct name_use {
+	struct token token;
+	bool by_clause; /* a clause's network, else a node's */
+	uint32_t at;    /* index of the clause or node */
+};
+
+struct policy {
+	struct arena *arena;
+	unsigned references;
+	char hash[17];
+	struct settings settings;
+	bool hostname_written;
+	struct mailbox postmaster;
+	bool has_postmaster;
+	unsigned widest_v4, widest_v6;
+	uint64_t seed;
+
+	TABLE(struct listen_line) listens;
+	TABLE(struct network_row) networks;
+	TABLE(struct list_row) lists;
+	TABLE(struct domain_row) domains;
+	TABLE(struct node) nodes;
+	TABLE(struct clause) clauses;
+	TABLE(struct deliver_row) delivers;
+
+	struct map *network_names; /* network_row index + 1, as (void *) */
+	struct map *domain_names;  /* struct domain_row * once all is read */
+	struct map *deliver_names; /* first deliver_row of a domain, see deliver_next */
+	uint32_t *deliver_next;    /* by index: the next of the same domain, or UINT32_MAX */
+	struct stretch *stretches;
+	size_t stretch_count;
+	uint32_t *relays; /* the clauses that are `relay for`, by index */
+	size_t relay_count;
+	bool clauses_at[STAGES]; /* some clause can fire at this stage */
+};
+
+/* ---- compiling (clauses.c, stretches.c, lists.c, check.c) ---- */
+void nodes_compile(struct policy *policy);
+void clauses_compile(struct policy *policy);
+void stretches_build(struct policy *policy);
+/* The innermost piece that holds the address, or NULL; follow `around` for the others. */
+const struct piece *stretch_find(const struct policy *policy, const struct address *address);
+bool piece_is_in(const struct piece *innermost, uint32_t network);
+void lists_fill(struct policy *policy, const struct bundle *bundle, struct complaints *complaints);
+/* `file`: the configuration's name, for what is wrong with the whole. */
+void policy_check(struct policy *policy, struct slice file, struct complaints *complaints);
+struct domain_row *domain_find(const struct policy *policy, struct slice name);
+/* "local@domain" in the form in which lists keep it: the local part of our own domains in lower
+ * case. `tagged` keeps a +tag, else it is dropped (for our own domains alone). */
+struct slice party_key(const struct policy *policy, const struct mailbox *mailbox, bool tagged,
+	struct arena *arena);
+/* "local@": how a file of mailboxes keeps an entry that is a local part alone. */
+struct slice key_without_domain(struct slice key, struct slice domain);
+bool list_has(const struct list_row *list, struct slice key);
+
+#endif

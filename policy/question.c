@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A decision being taken: what is found out once and kept, and the value of a condition. */
+#include "policy/atoms.h"
+
+struct question question_of(const struct policy *policy, const struct facts *facts,
+	enum stage stage, struct arena *arena)
+{
+	return (struct question){.policy = policy,
+		.facts = facts,
+		.arena = arena,
+		.stage = stage,
+		.sender = {.mailbox = &facts->sender},
+		.recipient = {.mailbox = &facts->recipient},
+		.missing = FACTS};
+}
+
+const struct domain_row *party_domain(struct question *q, struct party *party)
+{
+	if (!party->seen && !party->mailbox->is_null && !party->mailbox->is_literal)
+		party->domain = domain_find(q->policy, party->mailbox->domain);
+	party->seen = true;
+	return party->domain;
+}
+
+struct slice party_plain(struct question *q, struct party *party)
+{
+	if (party->plain.len == 0)
+		party->plain = party_key(q->policy, party->mailbox, false, q->arena);
+	return party->plain;
+}
+
+struct slice party_tagged(struct question *q, struct party *party)
+{
+	if (party->tagged.len == 0)
+		party->tagged = slice_has(party->mailbox->local, '+')
+					? party_key(q->policy, party->mailbox, true, q->arena)
+					: party_plain(q, party);
+	return party->tagged;
+}
+
+const struct piece *question_piece(struct question *q)
+{
+	if (!q->placed && q->facts->has_client)
+		q->innermost = stretch_find(q->policy, &q->facts->client);
+	q->placed = true;
+	return q->innermost;
+}
+
+/* policy.md: some `relay for` which has not ended names a network of the client, whatever else that
+ * clause asks. */
+bool client_is_trusted(struct question *q)
+{
+	const struct piece *innermost = question_piece(q);
+	const struct policy *policy = q->policy;
+
+	for (const struct piece *piece = innermost; piece; piece = piece->around)
+		for (size_t i = 0; i < policy->relay_count; i++) {
+			const struct clause *clause = &policy->clauses.at[policy->relays[i]];
+			if (clause->network == piece->network &&
+				(q->facts->now == 0 || q->facts->now < clause->place.until))
+				return true;
+		}
+	return false;
+}
+
+/* postmaster@ each of our domains is always known (RFC 5321 4.5.1). */
+static bool is_postmaster(struct slice key, struct slice domain)
+{
+	return slice_is(key_without_domain(key, domain), SLICE("postmaster@"));
+}
+
+static bool mailbox_is_listed(const struct list_row *list, struct slice key, struct slice domain)
+{
+	return list_has(list, key) || list_has(list, key_without_domain(key, domain));
+}
+
+enum recipient_class recipient_class(struct question *q)
+{
+	struct party *party = &q->recipient;
+
+	if (party->mailbox->is_postmaster)
+		return policy_postmaster(q->policy) ? RECIPIENT_OURS_KNOWN : RECIPIENT_OURS_UNKNOWN;
+	const struct domain_row *domain = party_domain(q, party);
+	if (!domain)
+		return RECIPIENT_FOREIGN;
+	if (domain->known == KNOWN_ANY || is_postmaster(party_plain(q, party), domain->name))
+		return RECIPIENT_OURS_KNOWN;
+	const struct list_row *list = &q->policy->lists.at[domain->list];
+	bool known = mailbox_is_listed(list, party_plain(q, party), domain->name) ||
+		     mailbox_is_listed(list, party_tagged(q, party), domain->name);
+	return known ? RECIPIENT_OURS_KNOWN : RECIPIENT_OURS_UNKNOWN;
+}
+
+static enum truth atom_value(struct question *q, const struct node *node)
+{
+	const struct atom_row *row = atom_row((enum atom)node->atom);
+
+	if (!fact_is_known(q->facts, row->fact)) {
+		/* The size said in MAIL can only make `size >` true, never false. */
+		bool over = row->fact == FACT_SIZE && q->facts->has_size &&
+			    q->facts->size > node->number;
+		if (over)
+			return TRUE_;
+		q->missing = row->fact < q->missing ? row->fact : q->missing;
+		return UNKNOWN_;
+	}
+	return row->answer(q, node);
+}
+
+enum truth condition_value(struct question *q, uint32_t at)
+{
+	if (at == NO_NODE)
+		return TRUE_;
+	const struct node *node = &q->policy->nodes.at[at];
+	enum truth left, decided, right;
+
+	switch ((enum node_kind)node->kind) {
+	case NODE_ATOM: return atom_value(q, node);
+	case NODE_NOT:
+		left = condition_value(q, node->left);
+		return left == UNKNOWN_ ? UNKNOWN_ : left == TRUE_ ? FALSE_ : TRUE_;
+	case NODE_AND:
+	case NODE_OR:
+		decided = node->kind == NODE_AND ? FALSE_ : TRUE_;
+		left = condition_value(q, node->left);
+		if (left == decided)
+			return decided;
+		right = condition_value(q, node->right);
+		if (right == decided)
+			return decided;
+		return left == UNKNOWN_ ? UNKNOWN_ : right;
+	}
+	return UNKNOWN_;
+}
+
+enum recipient_class policy_classify(const struct policy *policy, const struct mailbox *recipient)
+{
+	struct facts facts = {.has_recipient = true, .recipient = *recipient};
+	struct arena *arena = arena_new();
+	struct question q = question_of(policy, &facts, STAGE_RCPT, arena);
+	enum recipient_class class = recipient_class(&q);
+
+	arena_free(arena);
+	return class;
+}
+
+void facts_settle(const struct policy *policy, struct facts *facts)
+{
+	struct question q = question_of(policy, facts, STAGE_CONNECT, NULL);
+
+	facts->trusted = client_is_trusted(&q);
+}
+
+void policy_find_networks(const struct policy *policy, const struct address *client,
+	struct arena *arena, struct slice *names, bool *trusted)
+{
+	struct facts facts = {.has_client = true, .client = *client};
+	struct question q = question_of(policy, &facts, STAGE_CONNECT, arena);
+	struct text text = TEXT_GROWING;
+
+	for (const struct piece *piece = question_piece(&q); piece; piece = piece->around) {
+		if (piece->around && piece_is_in(piece->around, piece->network))
+			continue; /* named by the wider piece */
+		struct slice name = policy->networks.at[piece->network].name;
+		if (text.len > 0)
+			text_char(&text, ' ');
+		text_put(&text, name);
+	}
+	*names = arena_slice(arena, text_slice(&text));
+	*trusted = client_is_trusted(&q);
+	text_free(&text);
+}

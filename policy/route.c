@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How mail leaves (policy.md, "How mail leaves"): the lines for exactly this domain, else those for
+ * `*`; among them the greatest rank whose condition is true. A domain of ours has its own way at
+ * rank 0. Two true lines of one rank, or an unknown condition that could win, defer.
+ */
+#include "policy/atoms.h"
+
+enum choice { CHOICE_NONE, CHOICE_ONE, CHOICE_OPEN };
+
+struct choosing {
+	enum choice choice;
+	const struct deliver_row *row;
+	unsigned unknown_rank; /* of the greatest unknown condition, + 1; 0: none */
+};
+
+static uint32_t first_of_domain(const struct policy *policy, struct slice domain)
+{
+	const void *object = map_get(policy->deliver_names, domain);
+
+	return object ? (uint32_t)((uintptr_t)object - 1) : UINT32_MAX;
+}
+
+static void way_weigh(struct choosing *choosing, const struct deliver_row *row, enum truth value)
+{
+	if (value == UNKNOWN_ && row->rank + 1 > choosing->unknown_rank)
+		choosing->unknown_rank = row->rank + 1;
+	if (value != TRUE_)
+		return;
+	if (!choosing->row || row->rank > choosing->row->rank) {
+		choosing->row = row;
+		choosing->choice = CHOICE_ONE;
+	} else if (row->rank == choosing->row->rank) {
+		choosing->choice = CHOICE_OPEN;
+	}
+}
+
+static struct choosing way_choose(struct question *q, struct slice domain)
+{
+	const struct policy *policy = q->policy;
+	struct choosing choosing = {.choice = CHOICE_NONE};
+
+	for (uint32_t i = first_of_domain(policy, domain); i != UINT32_MAX;
+		i = policy->deliver_next[i]) {
+		const struct deliver_row *row = &policy->delivers.at[i];
+		way_weigh(&choosing, row, condition_value(q, row->condition));
+	}
+	if (choosing.unknown_rank > 0 &&
+		(!choosing.row || choosing.unknown_rank > choosing.row->rank))
+		choosing.choice = CHOICE_OPEN;
+	return choosing;
+}
+
+static struct slice route_key(const struct route *route, struct arena *arena)
+{
+	static const char *const kinds[] = {
+		[ROUTE_MX] = "mx",
+		[ROUTE_HOSTS] = "hosts",
+		[ROUTE_LMTP] = "lmtp",
+		[ROUTE_MAILDIR] = "maildir",
+	};
+	return arena_format(arena, "%s %.*s %u %u", kinds[route->kind], SLICE_ARGS(route->target),
+		(unsigned)route->port, (unsigned)route->tls);
+}
+
+static struct route route_of(const struct target *target, struct clause_place place,
+	struct slice domain, bool named, struct arena *arena)
+{
+	struct route route = {.kind = target->kind, .tls = target->tls, .port = target->port};
+
+	route.place = place;
+	route.target = target->kind == ROUTE_MX ? domain : target->hosts;
+	route.private_too = named || target->kind != ROUTE_MX;
+	route.key = route_key(&route, arena);
+	return route;
+}
+
+bool policy_route(const struct policy *policy, const struct facts *facts,
+	const struct mailbox *recipient, struct arena *arena, struct route *route)
+{
+	static const struct target by_mx = {.kind = ROUTE_MX, .tls = ROUTE_TLS_MAY, .port = 25};
+	struct question q = question_of(policy, facts, STAGE_END, arena);
+
+	if (recipient->is_postmaster && policy_postmaster(policy))
+		recipient = policy_postmaster(policy);
+	struct slice name = recipient->domain;
+	const struct domain_row *ours = domain_find(policy, name);
+	struct choosing chosen = way_choose(&q, name);
+	bool named = ours || first_of_domain(policy, name) != UINT32_MAX;
+	if (chosen.choice == CHOICE_NONE && ours) {
+		*route = route_of(&ours->target, ours->place, name, true, arena);
+		return true;
+	}
+	if (chosen.choice == CHOICE_NONE)
+		chosen = way_choose(&q, SLICE("*"));
+	if (chosen.choice == CHOICE_OPEN)
+		return false;
+	*route = chosen.choice == CHOICE_ONE
+			 ? route_of(&chosen.row->target, chosen.row->place, name, named, arena)
+			 : route_of(&by_mx, (struct clause_place){.until = NEVER}, name, named,
+				   arena);
+	return true;
+}

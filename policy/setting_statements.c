@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings: statements that set one thing once. */
+#include "policy/statements.h"
+
+void hostname_statement(struct parser *p)
+{
+	p->policy->settings.hostname = parser_domain(p, "the host's name");
+	p->policy->hostname_written = true;
+}
+
+void state_statement(struct parser *p)
+{
+	p->policy->settings.state = parser_string(p, "a folder's path in quotes");
+}
+
+void user_statement(struct parser *p)
+{
+	p->policy->settings.user = parser_name(p, "a user's name");
+	p->policy->settings.user_written = true;
+}
+
+/* "127.0.0.1", "127.0.0.1@5353", "::1@53" */
+static bool resolver_is_good(struct slice text)
+{
+	struct address address;
+	uint64_t port;
+	size_t at = slice_find(text, '@');
+
+	return address_parse(slice_part(text, 0, at), &address) &&
+	       (at == SIZE_MAX ||
+		       (slice_number(slice_from(text, at + 1), UINT16_MAX, &port) && port > 0));
+}
+
+void resolver_statement(struct parser *p)
+{
+	struct slice text = parser_string(p, "an address in quotes");
+
+	if (!p->failed && !resolver_is_good(text))
+		parser_fail_format(p, parser_last(p),
+			"an address like \"127.0.0.1\" or \"127.0.0.1@5353\"",
+			"\"%.*s\" is no name server", SLICE_ARGS(slice_part(text, 0, 80)));
+	p->policy->settings.resolver = text;
+}
+
+void postmaster_statement(struct parser *p)
+{
+	p->policy->postmaster = parser_address(p, "an address in quotes");
+	p->policy->settings.postmaster = p->policy->postmaster.text;
+	p->policy->has_postmaster = !p->failed;
+}
+
+void edges_statement(struct parser *p)
+{
+	p->policy->settings.edges = (unsigned)parser_number(p, "a number of processes", 64);
+	if (!p->failed && p->policy->settings.edges == 0)
+		parser_fail(p, parser_last(p), SLICE("without an edge nothing is accepted"),
+			SLICE("1 to 64, or no `edges` line for as many as suit the processors"));
+}
+
+void grace_statement(struct parser *p)
+{
+	p->policy->settings.grace = parser_span(p, "a time like 30 s");
+}
+
+void message_size_statement(struct parser *p)
+{
+	bool unlimited = parser_word(p, "unlimited");
+
+	p->policy->settings.message_size =
+		unlimited ? UINT64_MAX : parser_size(p, "a size like 50 MB");
+}
+
+/* for 5 days first after 1 minute at most 4 hours */
+void retry_statement(struct parser *p)
+{
+	struct settings *settings = &p->policy->settings;
+	const struct token *first = parser_peek(p);
+
+	settings->retry_for = parser_span(p, "a time like 5 days");
+	if (parser_word(p, "first")) {
+		parser_need(p, "after");
+		settings->retry_first = parser_span(p, "a time like 1 minute");
+	}
+	if (parser_word(p, "at")) {
+		parser_need(p, "most");
+		settings->retry_most = parser_span(p, "a time like 4 hours");
+	}
+	bool ordered = settings->retry_first > 0 && settings->retry_first <= settings->retry_most;
+	if (!p->failed && !ordered)
+		parser_fail(p, first, SLICE("the first retry comes later than the longest wait"),
+			SLICE("`first after` above 0 and not above `at most`"));
+}
+
+void journal_keep_statement(struct parser *p)
+{
+	p->policy->settings.journal_keep = parser_span(p, "a time like 30 days");
+}
+
+static unsigned prefix_read(struct parser *p, unsigned most)
+{
+	const struct token *token = parser_peek(p);
+	uint64_t prefix = 0;
+
+	if (p->failed)
+		return 0;
+	if (token->kind != TOKEN_WORD || !slice_starts(token->text, SLICE("/")) ||
+		!slice_number(slice_from(token->text, 1), most, &prefix)) {
+		parser_expect(
+			p, most == 32 ? SLICE("a prefix like /16") : SLICE("a prefix like /32"));
+		parser_unexpected(p);
+		return 0;
+	}
+	p->at++;
+	p->expected_count = 0;
+	return (unsigned)prefix;
+}
+
+void widest_statement(struct parser *p)
+{
+	p->policy->widest_v4 = prefix_read(p, 32);
+	p->policy->widest_v6 = prefix_read(p, 128);
+}
+
+void line_ends_statement(struct parser *p)
+{
+	if (parser_word(p, "strict"))
+		p->policy->settings.line_ends = LINE_ENDS_STRICT;
+	else if (parser_word(p, "normalise"))
+		p->policy->settings.line_ends = LINE_ENDS_NORMALISE;
+	else
+		parser_unexpected(p);
+}

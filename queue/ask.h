@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers to questions about the queue, as JSON. An answer is written whole and leaves in pieces as
+ * the channel takes them (answers.c in queue.c's room): memory for one answer is bounded by
+ * LIST_LIMIT_MOST lines.
+ *
+ * status      {"role":"queue","messages","recipients","held","outstanding","bytes","oldest",
+ *              "segments":{"free",…},"events":{"waiting","dropped"}}
+ * queue       [{"id","sender","size","age","received","recipients":[{recipient, below}…]}…]
+ * queue-show  one of these with "account","listener","client","helo","envid","ret","flags"
+ * queue-act   {"acted":N,"unchanged":N,"errors":[{"id","recipient","error"}…]}
+ * recipient   {"address","state":"waiting|routed|delivering|held|reporting","attempts",
+ *              "next","last":{"time","code","enhanced","remote","words","reason"}}
+ */
+#ifndef QUEUE_ASK_H
+#define QUEUE_ASK_H
+
+#include "queue/events.h"
+#include "queue/schedule.h"
+
+struct asked {
+	struct schedule *schedule;
+	struct store *store;
+	const struct events *events;
+	struct moment now;
+};
+/* Appends the answer to `json`: one JSON value. */
+void ask_answer(const struct asked *asked, struct slice question, struct text *json);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue role: its life from grant to stop. Read queue.h and README.md first. */
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+#include "queue/state.h"
+
+struct moment queue_now(const struct queue *queue)
+{
+	return (struct moment){loop_mono(queue->loop), loop_wall(queue->loop)};
+}
+
+void queue_stir(struct queue *queue)
+{
+	loop_at_turn_end(queue->loop, &queue->turn);
+}
+
+/* Blocked, and not because the channel is full: a segment could not be opened (no descriptors, a
+ * sick disk). */
+static bool must_try_again(struct queue *queue)
+{
+	return queue->schedule->blocked && queue->out && !queue->out_full;
+}
+
+static void set_wake(struct queue *queue)
+{
+	mono_ns next = schedule_next(queue->schedule);
+
+	if (must_try_again(queue)) {
+		schedule_go_on(queue->schedule);
+		next = loop_mono(queue->loop) + SEGMENT_RETRY;
+	}
+	if (next == NEVER)
+		timer_clear(&queue->wake);
+	else
+		timer_set(&queue->wake, next);
+}
+
+/* Whatever the turn brought: jobs leave, events leave, results get their 50 ms. */
+static void turn_ends(struct turn_end *hook)
+{
+	struct queue *queue = LIST_OBJECT(struct queue, hook, turn);
+
+	if (!queue->store)
+		return;
+	schedule_turn(queue->schedule, queue_now(queue));
+	control_pump(queue);
+	books_stir(queue);
+	set_wake(queue);
+	if (queue->stopping && !queue->schedule->outstanding)
+		books_end(queue);
+}
+
+/* What is still under way is unknown: it is tried again after the next start. */
+static void gives_up(struct timer *timer)
+{
+	struct queue *queue = LIST_OBJECT(struct queue, timer, give_up);
+
+	if (!queue->store)
+		return;
+	schedule_out_gone(queue->schedule, queue_now(queue));
+	queue_stir(queue);
+}
+
+static void wake_fires(struct timer *timer)
+{
+	queue_stir(LIST_OBJECT(struct queue, timer, wake));
+}
+
+/* ---- what the schedule asks for ---- */
+
+static void take_event(void *owner, const struct journal_delivery *event)
+{
+	struct queue *queue = owner;
+
+	events_add(queue->events, event);
+}
+
+static enum reported make_report(void *owner, const struct item *item, enum report_kind kind,
+	struct recipient *const *recipients, size_t count, struct moment now)
+{
+	struct queue *queue = owner;
+	enum reported reported =
+		bouncer_report(&queue->bouncer, item, kind, recipients, count, now);
+
+	if (reported == REPORT_NOT_KEPT)
+		role_log(queue->role, LEVEL_ERROR, "spool",
+			"a report cannot be kept: %s; it is made again later", strerror(errno));
+	return reported;
+}
+
+/* ---- what the store says ---- */
+
+static void take_found(void *owner, const struct stored *stored, const struct message *message,
+	const struct stored_recipient *recipients)
+{
+	struct queue *queue = owner;
+
+	schedule_found(queue->schedule, stored, message, recipients, queue_now(queue));
+	queue_stir(queue);
+}
+
+static void take_damage(void *owner, struct slice words)
+{
+	struct queue *queue = owner;
+
+	role_log(queue->role, LEVEL_ERROR, "damage", "%.*s", SLICE_ARGS(words));
+}
+
+/* ---- the life of the role ---- */
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	panic_if(getrandom(&seed, sizeof seed, 0) != sizeof seed, "no random numbers");
+	return seed;
+}
+
+static void *queue_start(struct role *role)
+{
+	struct queue *queue = calloc(1, sizeof *queue);
+	uint64_t seed = random_seed();
+
+	panic_if(!queue, "out of memory for the queue");
+	queue->role = role;
+	queue->loop = role->loop;
+	queue->disk = disk_real();
+	queue->folder = -1;
+	queue->segments = map_new(seed);
+	queue->events = events_open(loop_wall(role->loop));
+	queue->bouncer.ids.slot = role->id_slot;
+	queue->turn.run = turn_ends;
+	list_init(&queue->answers);
+	timer_init(&queue->wake, queue->loop, wake_fires);
+	timer_init(&queue->give_up, queue->loop, gives_up);
+	queue->schedule = schedule_open(NULL,
+		(struct schedule_user){.send = dispatch_job,
+			.event = take_event,
+			.report = make_report,
+			.owner = queue},
+		seed);
+	return queue;
+}
+
+static bool queue_prepare(void *state, struct slice bytes, struct text *why)
+{
+	struct queue *queue = state;
+	struct arena *arena = arena_new();
+	struct complaints complaints;
+	struct bundle bundle;
+
+	complaints_init(&complaints);
+	policy_unref(queue->prepared);
+	queue->prepared =
+		bundle_open(bytes, arena, &bundle) ? policy_load(&bundle, &complaints) : NULL;
+	if (!queue->prepared)
+		text_put(why, SLICE("the queue cannot use the configuration"));
+	for (size_t i = 0; !queue->prepared && i < complaints.count; i++) {
+		text_char(why, '\n');
+		text_complaint(why, &complaints.list[i]);
+	}
+	complaints_free(&complaints);
+	arena_free(arena);
+	return queue->prepared;
+}
+
+static void queue_switch_over(void *state)
+{
+	struct queue *queue = state;
+	struct policy *before = queue->policy;
+	const struct settings *settings;
+
+	if (!queue->prepared || !queue->schedule)
+		return;
+	queue->policy = queue->prepared;
+	queue->prepared = NULL;
+	settings = policy_settings(queue->policy);
+	queue->bouncer.hostname = settings->hostname;
+	queue->bouncer.postmaster = settings->postmaster;
+	queue->bouncer.keep_trying = settings->retry_for;
+	schedule_set_policy(queue->schedule, queue->policy, queue_now(queue));
+	policy_unref(before);
+	queue_stir(queue);
+}
+
+static void queue_grant(void *state, const struct setup_grant *what, int fd)
+{
+	struct queue *queue = state;
+
+	if (what->what == GRANT_SPOOL_FOLDER && queue->folder < 0)
+		queue->folder = fd;
+	else
+		close(fd);
+}
+
+/* Exit status 75: another daemon; 78: a spool of a later version (interfaces.md). */
+static void refuse_to_start(struct queue *queue, enum store_open opened, struct slice why)
+{
+	int status = opened == STORE_LOCKED  ? EX_TEMPFAIL
+		     : opened == STORE_NEWER ? EX_CONFIG
+					     : EXIT_FAILURE;
+
+	role_log(queue->role, LEVEL_ERROR, "spool", "%.*s", SLICE_ARGS(why));
+	role_has_failed(queue->role, status);
+}
+
+static bool open_spool(struct queue *queue)
+{
+	char words[512];
+	struct text why = TEXT_FIXED(words);
+	struct store_events events = {take_found, take_damage, queue};
+	enum store_open opened = STORE_UNUSABLE;
+
+	if (queue->folder >= 0)
+		opened = store_open(queue->disk, queue->folder, events, &why, &queue->store);
+	else
+		text_put(&why, SLICE("the spool folder was not given to the queue"));
+	if (opened != STORE_OPEN) {
+		queue->store = NULL;
+		refuse_to_start(queue, opened, text_slice(&why));
+		return false;
+	}
+	queue->schedule->store = queue->bouncer.store = queue->store;
+	queue->bouncer.disk = queue->disk;
+	store_on_forget(queue->store, dispatch_forget, queue);
+	return true;
+}
+
+static void open_peer(struct queue *queue, enum role_name name, unsigned slot, int fd)
+{
+	if (name == ROLE_EDGE && slot < ID_SLOTS)
+		edge_open(queue, slot, fd);
+	else if (name == ROLE_OUT)
+		out_open(queue, fd);
+	else if (name == ROLE_CONTROL)
+		control_open(queue, fd);
+	else
+		close(fd);
+}
+
+static void queue_peer(void *state, enum role_name name, unsigned slot, int fd)
+{
+	struct queue *queue = state;
+
+	if (queue->store)
+		open_peer(queue, name, slot, fd);
+	else if (queue->early_count < EARLY_PEERS_MAX)
+		queue->early[queue->early_count++] = (struct early_peer){name, slot, fd};
+	else
+		close(fd);
+}
+
+static void open_early_peers(struct queue *queue)
+{
+	for (size_t i = 0; i < queue->early_count; i++)
+		open_peer(queue, queue->early[i].name, queue->early[i].slot, queue->early[i].fd);
+	queue->early_count = 0;
+}
+
+static void queue_go(void *state)
+{
+	struct queue *queue = state;
+
+	if (!open_spool(queue))
+		return;
+	queue->pool = offload_open(queue->loop, 1);
+	if (!queue->pool || !books_start(queue)) {
+		refuse_to_start(queue, STORE_UNUSABLE,
+			SLICE("no memory for the thread that flushes results"));
+		return;
+	}
+	schedule_pause(queue->schedule, !store_may_deliver(queue->store));
+	open_early_peers(queue);
+	struct store_counts counts = store_count(queue->store);
+	role_log(queue->role, LEVEL_INFO, "spool", "%zu messages of %llu bytes are waiting",
+		counts.messages, (unsigned long long)counts.bytes);
+	role_is_ready(queue->role);
+	queue_stir(queue);
+}
+
+/* No new job leaves; those under way may end within the grace, then the books are closed. */
+static void queue_stop(void *state)
+{
+	struct queue *queue = state;
+
+	queue->stopping = true;
+	schedule_pause(queue->schedule, true);
+	if (!queue->books_open) {
+		queue_has_ended(queue);
+		return;
+	}
+	if (queue->role->stop_by != NEVER)
+		timer_set(&queue->give_up, queue->role->stop_by - LAST_FLUSH);
+	queue_stir(queue);
+}
+
+static void free_parts(struct queue *queue)
+{
+	schedule_close(queue->schedule);
+	events_close(queue->events);
+	map_free(queue->segments);
+	policy_unref(queue->policy);
+	policy_unref(queue->prepared);
+	queue->schedule = NULL;
+	queue->events = NULL;
+	queue->segments = NULL;
+	queue->policy = queue->prepared = NULL;
+}
+
+/* The struct itself stays: the role's loop may still hold its turn-end hook. */
+void queue_has_ended(struct queue *queue)
+{
+	if (queue->store)
+		control_pump(queue);
+	if (queue->control)
+		channel_drain(queue->control);
+	edges_close(queue);
+	out_close(queue);
+	control_close(queue);
+	timer_clear(&queue->wake);
+	timer_clear(&queue->give_up);
+	for (size_t i = 0; i < queue->early_count; i++)
+		close(queue->early[i].fd);
+	queue->early_count = 0;
+	if (queue->store)
+		store_close(queue->store);
+	queue->store = NULL;
+	if (queue->pool)
+		offload_close(queue->pool);
+	queue->pool = NULL;
+	free_parts(queue);
+	role_has_ended(queue->role);
+}
+
+const struct role_kind queue_role = {
+	.name = ROLE_QUEUE,
+	.start = queue_start,
+	.prepare = queue_prepare,
+	.switch_over = queue_switch_over,
+	.peer = queue_peer,
+	.grant = queue_grant,
+	.go = queue_go,
+	.stop = queue_stop,
+};

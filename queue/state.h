@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue role's state, shared by the files of this room and seen by nobody else. */
+#ifndef QUEUE_STATE_H
+#define QUEUE_STATE_H
+
+#include "queue/bounce.h"
+#include "queue/events.h"
+#include "queue/schedule.h"
+#include "role/role.h"
+#include "run/offload.h"
+#include "run/task.h"
+
+#define FLUSH_WITHIN (50 * NS_PER_MS)
+#define SEGMENT_RETRY NS_PER_S /* a segment could not be opened for out */
+#define LAST_FLUSH NS_PER_S    /* kept of the grace for closing the books */
+
+struct edge {
+	struct queue *queue;
+	struct channel *channel; /* NULL: none */
+	unsigned slot;
+};
+
+/* An answer that is leaving in pieces. */
+struct answer {
+	struct list link;
+	uint32_t request;
+	struct text text;
+	size_t sent;
+};
+
+/* Neighbours that came before the spool was opened: what they say waits in their sockets. */
+struct early_peer {
+	enum role_name name;
+	unsigned slot;
+	int fd;
+};
+enum { EARLY_PEERS_MAX = ID_SLOTS + 2 };
+
+struct queue {
+	struct role *role;
+	struct loop *loop;
+	struct policy *policy, *prepared;
+	struct disk *disk;
+	int folder; /* -1 until granted */
+	struct store *store;
+	struct schedule *schedule;
+	struct events *events;
+	struct bouncer bouncer;
+	struct edge edges[ID_SLOTS];
+	struct channel *out, *control;
+	struct map *segments; /* those out has open, by number: struct known_segment */
+	struct list answers;
+	struct early_peer early[EARLY_PEERS_MAX];
+	size_t early_count;
+	struct turn_end turn;
+	struct timer wake;
+	struct timer give_up; /* shortly before the grace is over */
+	struct offload *pool;
+	struct gate books_gate; /* opened when results wait */
+	struct gate books_end;  /* opened when the role is to end */
+	bool books_wanted, books_open, stopping;
+	bool out_full; /* `drained` will be called */
+};
+
+struct moment queue_now(const struct queue *queue);
+void queue_stir(struct queue *queue); /* something changed: the schedule runs at the turn's end */
+
+void queue_has_ended(struct queue *queue);
+
+/* edges.c */
+void edge_open(struct queue *queue, unsigned slot, int fd);
+void edges_close(struct queue *queue);
+
+/* dispatch.c */
+void out_open(struct queue *queue, int fd);
+void out_close(struct queue *queue);
+bool dispatch_job(void *owner, const struct delivery_job *job); /* schedule_user.send */
+void dispatch_forget(void *owner, uint32_t segment);            /* store_on_forget */
+
+/* control.c */
+void control_open(struct queue *queue, int fd);
+void control_close(struct queue *queue);
+void control_pump(struct queue *queue);
+
+/* books.c */
+bool books_start(struct queue *queue) MUST_USE;
+void books_stir(struct queue *queue); /* results may have been written */
+void books_end(struct queue *queue);  /* the last flush, then queue_has_ended() */
+
+#endif

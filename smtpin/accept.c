@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A message that is taken: our Received in front, the spool, and the 250 that makes it ours
+ * (RFC 5321 section 6.1). Nothing is said before the spool says durable. Read intake.h first.
+ */
+#include "smtpin/intake.h"
+#include "smtpin/refuse.h"
+#include "wire/received.h"
+
+static struct slice id_slice(uint64_t id, struct arena *arena)
+{
+	struct text text = {.at = arena_alloc(arena, ID_TEXT_LEN), .size = ID_TEXT_LEN};
+
+	text_id(&text, id);
+	return text_slice(&text);
+}
+
+/* RFC 5321 section 4.4. The recipient is named only where no other could learn of it. */
+static struct slice trace_header(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+	struct received received = {
+		.helo = session_helo(session),
+		.client = session->client,
+		.by = session_settings(session)->hostname,
+		.id = id_slice(transaction->id, session->scratch),
+		.time = loop_wall(session->edge->loop),
+		.esmtp = session->extended,
+		.smtputf8 = transaction->mail.smtputf8,
+	};
+	struct text text = {.at = arena_alloc(session->scratch, TRACE_ROOM), .size = TRACE_ROOM};
+
+	if (transaction->recipient_count == 1)
+		received.recipient = transaction->recipients[0].address;
+	text_received(&text, &received);
+	return text_slice(&text);
+}
+
+static struct slice address_slice(const struct address *address, struct arena *arena)
+{
+	enum { ADDRESS_MOST = 64 };
+	struct text text = {.at = arena_alloc(arena, ADDRESS_MOST), .size = ADDRESS_MOST};
+
+	text_address(&text, address);
+	return text_slice(&text);
+}
+
+/* 8-bit octets without BODY=8BITMIME are taken, for nothing is gained by refusing them, and
+ * labelled, so that the next server is not lied to. */
+static uint32_t envelope_flags(const struct intake *intake)
+{
+	const struct transaction *transaction = intake->session->transaction;
+	uint32_t flags = 0;
+
+	if (transaction->mail.smtputf8)
+		flags |= ENVELOPE_SMTPUTF8;
+	if (transaction->mail.body == BODY_8BITMIME || intake->reader.has_8bit)
+		flags |= ENVELOPE_8BITMIME;
+	if (transaction->trusted) /* policy.md, "Reports" */
+		flags |= ENVELOPE_BELIEVED;
+	return flags;
+}
+
+static struct envelope envelope_of(const struct intake *intake)
+{
+	const struct session *session = intake->session;
+	const struct transaction *transaction = session->transaction;
+
+	return (struct envelope){
+		.flags = envelope_flags(intake),
+		.received = loop_wall(session->edge->loop),
+		.sender = transaction->mail.sender.text,
+		.envid = transaction->mail.envid,
+		.ret = (uint8_t)transaction->mail.ret,
+		.listener = session->service,
+		.client = address_slice(&session->client, session->scratch),
+		.helo = session_helo(session),
+		.policy_hash = slice_of(policy_hash(transaction->policy)),
+		.recipients = transaction->recipients,
+		.recipient_count = transaction->recipient_count,
+	};
+}
+
+static struct message message_of(const struct intake *intake)
+{
+	bool dots = intake->reader.has_dot_line || intake->normalised;
+	unsigned flags =
+		(dots ? BODY_FLAG_DOTS : 0u) | (intake->reader.has_8bit ? BODY_FLAG_8BIT : 0u);
+
+	return (struct message){
+		.envelope = envelope_of(intake),
+		.trace = trace_header(intake->session),
+		.body_flags = (uint16_t)flags,
+		.body_size = intake_size(intake),
+	};
+}
+
+static enum commit keep(struct task *task, struct intake *intake)
+{
+	struct session *session = intake->session;
+	struct message message = message_of(intake);
+
+	if (!intake->big)
+		return writer_commit(task, session->edge->writer, &message,
+			text_slice(&intake->gathered), session->transaction->id);
+	struct big_message *big = intake->big;
+	intake->big = NULL; /* committed or not, it is the writer's now */
+	return writer_big_commit(task, big, &message);
+}
+
+static void record_kept(struct session *session, uint64_t size)
+{
+	const struct transaction *transaction = session->transaction;
+	struct decision decision = {
+		.verdict = VERDICT_ACCEPT, .stage = STAGE_END, .possible = 1u << VERDICT_ACCEPT};
+	struct facts facts;
+
+	facts_gather(
+		session, transaction->recipient_count == 1 ? &transaction->kept[0] : NULL, &facts);
+	facts.has_size = facts.size_is_final = true;
+	facts.size = size;
+	record_accept(session, &facts, &decision);
+}
+
+static void say_kept(struct session *session, uint64_t size)
+{
+	struct text *out = stream_output(session->stream);
+
+	text_put(out, SLICE("250 2.0.0 kept ["));
+	text_id(out, session->transaction->id);
+	text_put(out, SLICE("]\r\n"));
+	session->no_ops = 0; /* what stands between messages is not idle talk */
+	session->edge->tally.messages++;
+	session->edge->tally.octets += size;
+	record_kept(session, size);
+}
+
+void accept_message(struct task *task, struct intake *intake)
+{
+	struct session *session = intake->session;
+	uint64_t size = intake_size(intake);
+
+	switch (keep(task, intake)) {
+	case COMMIT_DURABLE: say_kept(session, size); break;
+	case COMMIT_FULL:
+		refuse_mail(session, NULL, STAGE_END, REASON_DISK_FULL, SLICE_NONE);
+		break;
+	case COMMIT_FAILED:
+		refuse_mail(session, NULL, STAGE_END, REASON_SPOOL_FAILED, SLICE_NONE);
+		break;
+	}
+}

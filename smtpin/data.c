@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DATA (RFC 5321 section 4.1.1.4). Read intake.h first, then accept.c for what follows a message
+ * that is taken.
+ */
+#include "smtpin/intake.h"
+#include "smtpin/refuse.h"
+
+/* The true size is known now, so what the policy says about it is asked again. One reply has to fit
+ * all recipients: a refusal of one is a refusal of the message. */
+static bool policy_stands(struct intake *intake)
+{
+	struct session *session = intake->session;
+	struct transaction *transaction = session->transaction;
+	struct facts facts;
+	struct decision decision;
+
+	if (!policy_has_clauses_at(transaction->policy, STAGE_END))
+		return true;
+	for (size_t i = 0; i < transaction->recipient_count; i++) {
+		facts_gather(session, &transaction->kept[i], &facts);
+		facts.has_size = facts.size_is_final = true;
+		facts.size = intake_size(intake);
+		policy_decide(transaction->policy, &facts, STAGE_END, session->scratch, &decision);
+		if (decision.verdict != VERDICT_ACCEPT) {
+			refuse_by_policy(session, &facts, &decision);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The one recipient where there is one: the journal's line can name it. */
+static const struct offered_recipient *only_recipient(const struct transaction *transaction)
+{
+	return transaction->recipient_count == 1 ? &transaction->kept[0] : NULL;
+}
+
+static void answer(struct task *task, struct intake *intake)
+{
+	struct session *session = intake->session;
+
+	if (intake->fault)
+		refuse_mail(session, only_recipient(session->transaction), STAGE_END, intake->fault,
+			intake->about);
+	else if (policy_stands(intake))
+		accept_message(task, intake);
+}
+
+void data_command(struct task *task, struct session *session, struct slice rest)
+{
+	struct intake intake;
+
+	if (rest.len) {
+		refuse_form(session, REASON_BAD_SYNTAX, SLICE("DATA alone"));
+		return;
+	}
+	session_say(session, SLICE("354 go on; a line with only a dot ends it\r\n"));
+	intake_begin(&intake, session);
+	if (intake_receive(task, &intake))
+		answer(task, &intake);
+	intake_end(&intake);
+	transaction_end(session);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The edge: what all SMTP sessions of one process share. Single-threaded like every role; nothing
+ * in here is kept across a wait but the edge itself.
+ *
+ *	struct edge edge;
+ *	edge_open(&edge, loop, id_slot, journal);
+ *	edge_use_policy(&edge, policy);
+ *	edge.writer = …;
+ *	edge_welcome(task, &edge, client, &from, SLICE("smtp"));        for each connection
+ *	edge_stop(&edge); … edge_close(&edge);
+ */
+#ifndef SMTPIN_EDGE_H
+#define SMTPIN_EDGE_H
+
+#include "base/id.h"
+#include "journal/journal.h"
+#include "role/role.h"
+#include "run/io.h"
+#include "spool/writer.h"
+
+enum {
+	SPARE_ARENAS = 64,
+	GATHERED_MAX = 64 << 20, /* octets of messages in memory; above it they go to disk early */
+};
+
+/* Where journal lines go. A line that cannot be taken is dropped and counted there. */
+struct edge_journal {
+	void (*take)(void *owner, struct slice line);
+	/* What is not accepted is shown as it is too, for the log; NULL: not wanted. */
+	void (*refused)(void *owner, const struct journal_decision *refusal);
+	void *owner;
+};
+
+struct tally {
+	uint64_t sessions, messages, octets;
+	uint64_t verdicts[VERDICT_DEFER + 1]; /* of decisions about recipients and messages */
+	uint64_t reasons[REASONS];            /* every refusal, also those of form */
+	uint64_t lost; /* connections that ended in the middle of a transaction */
+};
+
+struct edge {
+	struct loop *loop;
+	struct policy *policy; /* of every transaction that begins now */
+	struct spool_writer *writer;
+	struct id_source ids;
+	uint64_t seed; /* for maps keyed by what clients choose */
+	struct list sessions;
+	size_t session_count;  /* also those whose task has not run yet */
+	uint64_t session_most; /* above it clients are turned away */
+	bool stopping;
+	struct gate emptied; /* opened when the last session has ended */
+	struct arena *spare[SPARE_ARENAS];
+	size_t spare_count;
+	uint64_t gathered;
+	struct tally tally;
+	struct edge_journal journal;
+	struct text line; /* the journal line being written */
+};
+
+void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, struct edge_journal journal);
+void edge_close(struct edge *edge); /* every session has ended */
+/* Takes over one reference; sessions in a transaction keep the one they began with. */
+void edge_use_policy(struct edge *edge, struct policy *policy);
+/* A client has connected: starts a session, or says why not and closes. Owns `client`. */
+void edge_welcome(struct task *task, struct edge *edge, struct io *client,
+	const struct address *from, struct slice service);
+/* No new sessions; idle ones end with 421, transactions go on. */
+void edge_stop(struct edge *edge);
+void edge_stop_now(struct edge *edge); /* the grace is over: all of them */
+
+uint64_t edge_new_id(struct edge *edge);
+/* A pool, so that only sessions at work hold memory. */
+struct arena *edge_arena_take(struct edge *edge);
+void edge_arena_give(struct edge *edge, struct arena *arena); /* resets it; NULL is fine */
+void edge_record(struct edge *edge, struct journal_decision *decision);
+
+/* What `postern status` and `postern sessions` are told: one JSON object; JSON lines. */
+void edge_tell_status(const struct edge *edge, unsigned slot, struct text *out);
+void edge_tell_sessions(const struct edge *edge, struct text *out);
+
+extern const struct role_kind edge_role;
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading message data. Read intake.h first; the end of data is wire/body.c's to find. */
+#include "smtpin/intake.h"
+
+#include "smtpin/refuse.h"
+
+enum {
+	HOPS_MOST = 100, /* RFC 5321 section 6.3 */
+	OWN_HOPS_MOST = 10,
+	GATHER_LEAST = 64 << 10, /* when memory is short */
+};
+
+void intake_begin(struct intake *intake, struct session *session)
+{
+	bool short_of_memory = session->edge->gathered > GATHERED_MAX;
+
+	*intake = (struct intake){
+		.session = session,
+		.gathered = TEXT_GROWING,
+		.gather_most = short_of_memory ? GATHER_LEAST : GATHER_MOST,
+	};
+	body_begin(&intake->reader);
+}
+
+uint64_t intake_size(const struct intake *intake)
+{
+	return intake->written + intake->gathered.len;
+}
+
+/* The edge knows how much all its sessions hold. */
+static void gathered_changed(struct intake *intake, size_t before)
+{
+	struct edge *edge = intake->session->edge;
+
+	edge->gathered += intake->gathered.size;
+	edge->gathered -= before;
+}
+
+static void gathered_free(struct intake *intake)
+{
+	size_t before = intake->gathered.size;
+
+	text_free(&intake->gathered);
+	intake->gathered = TEXT_GROWING;
+	gathered_changed(intake, before);
+}
+
+static void give_up(struct intake *intake)
+{
+	if (intake->big)
+		writer_big_abandon(intake->big);
+	intake->big = NULL;
+	gathered_free(intake);
+}
+
+void intake_end(struct intake *intake)
+{
+	give_up(intake);
+}
+
+/* From here on the rest is read, up to its true end, and thrown away. The first fault speaks. */
+static void find_fault(struct intake *intake, enum reason fault, uint64_t limit)
+{
+	intake->fault = fault;
+	if (limit)
+		intake->about = arena_format(intake->session->scratch, "%ju", (uintmax_t)limit);
+	give_up(intake);
+}
+
+static void find_spool_fault(struct intake *intake, enum commit commit)
+{
+	switch (commit) {
+	case COMMIT_DURABLE: break;
+	case COMMIT_FULL: find_fault(intake, REASON_DISK_FULL, 0); break;
+	case COMMIT_FAILED: find_fault(intake, REASON_SPOOL_FAILED, 0); break;
+	}
+}
+
+/* ---- line ends ---- */
+
+/* `line ends normalise`: a bare LF or CR stands for CRLF. Only CRLF.CRLF ended the data all the
+ * same. */
+static void text_normalised(struct text *out, struct slice in)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		if (in.at[i] != '\r' && in.at[i] != '\n') {
+			text_char(out, in.at[i]);
+			continue;
+		}
+		text_put(out, SLICE("\r\n"));
+		if (slice_starts(slice_from(in, i), SLICE("\r\n")))
+			i++;
+	}
+}
+
+static void normalise_gathered(struct intake *intake)
+{
+	struct text out = TEXT_GROWING;
+	size_t before = intake->gathered.size;
+
+	if (!intake->reader.bare_cr && !intake->reader.bare_lf)
+		return;
+	intake->normalised = true;
+	text_normalised(&out, text_slice(&intake->gathered));
+	text_free(&intake->gathered);
+	intake->gathered = out;
+	gathered_changed(intake, before);
+}
+
+/* ---- the header ---- */
+
+/* How often we have seen it ourselves: "by mx.example.org" in a Received field. */
+static bool is_ours(const struct field *field, struct slice hostname, struct arena *arena)
+{
+	struct slice left = header_unfold(field->raw, arena);
+
+	while (left.len)
+		if (slice_is_nocase(slice_cut(&left, ' '), SLICE("by")))
+			return slice_is_nocase(slice_cut(&left, ' '), hostname);
+	return false;
+}
+
+static bool is_looping(struct intake *intake, const struct headers *headers)
+{
+	struct slice received = SLICE("Received");
+	struct slice hostname = session_settings(intake->session)->hostname;
+	size_t hops = header_count(headers, received), ours = 0;
+
+	if (hops > HOPS_MOST)
+		return true;
+	if (hops <= OWN_HOPS_MOST)
+		return false;
+	for (size_t i = 0; i < hops; i++)
+		ours += is_ours(
+			header_find(headers, received, i), hostname, intake->session->scratch);
+	return ours > OWN_HOPS_MOST;
+}
+
+static struct slice whole_lines(struct slice bytes)
+{
+	size_t last = slice_find_last(bytes, '\n');
+
+	return last == SIZE_MAX ? SLICE_NONE : slice_part(bytes, 0, last + 1);
+}
+
+/* Looks at the header in what is gathered. A line that has not ended yet says nothing. */
+static void see_header(struct intake *intake)
+{
+	uint64_t most = session_settings(intake->session)->limits.header_bytes;
+	struct slice bytes = text_slice(&intake->gathered);
+	struct slice lines = intake->reader.ended ? bytes : whole_lines(bytes);
+	struct headers headers;
+
+	header_scan(lines, intake->session->scratch, &headers);
+	intake->header_seen = intake->reader.ended || headers.body_at < lines.len;
+	if (!intake->header_seen && bytes.len >= GATHER_MOST)
+		most = most < GATHER_MOST ? most : GATHER_MOST;
+	else if (headers.body_at <= most) {
+		if (intake->header_seen && is_looping(intake, &headers))
+			find_fault(intake, REASON_TOO_MANY_HOPS, 0);
+		return;
+	}
+	find_fault(intake, REASON_HEADER_TOO_LARGE, most);
+}
+
+/* ---- big ---- */
+
+/* Before anything goes to a file the header is seen; where it has not ended yet, more is gathered
+ * first. */
+static void become_big(struct task *task, struct intake *intake)
+{
+	struct session *session = intake->session;
+
+	if (!intake->header_seen)
+		see_header(intake);
+	if (intake->fault)
+		return;
+	if (!intake->header_seen) {
+		intake->gather_most *= 2;
+		return;
+	}
+	enum commit opened = writer_big_open(
+		task, session->edge->writer, session->transaction->id, &intake->big);
+	if (opened != COMMIT_DURABLE) {
+		intake->big = NULL;
+		find_spool_fault(intake, opened);
+	}
+}
+
+/* Hands what is gathered to the big file. A CR at its end may be half of a line end: it stays. */
+static void hand_over(struct task *task, struct intake *intake)
+{
+	bool half = !intake->reader.ended && intake->gathered.len &&
+		    intake->gathered.at[intake->gathered.len - 1] == '\r';
+
+	intake->gathered.len -= half;
+	normalise_gathered(intake);
+	enum commit written = writer_big_append(task, intake->big, text_slice(&intake->gathered));
+	intake->written += intake->gathered.len;
+	text_clear(&intake->gathered);
+	if (half)
+		text_char(&intake->gathered, '\r');
+	find_spool_fault(intake, written);
+}
+
+/* ---- the stream ---- */
+
+static void find_faults(struct intake *intake)
+{
+	const struct settings *settings = session_settings(intake->session);
+	const struct body_reader *reader = &intake->reader;
+	bool bare = reader->bare_cr || reader->bare_lf;
+
+	if (reader->nul)
+		find_fault(intake, REASON_NUL_IN_MESSAGE, 0);
+	else if (bare && settings->line_ends == LINE_ENDS_STRICT)
+		find_fault(intake, REASON_BARE_NEWLINE, 0);
+	else if (reader->size > settings->message_size)
+		find_fault(intake, REASON_MESSAGE_TOO_LARGE, settings->message_size);
+}
+
+/* What has come so far, all of it or up to a cut anywhere. */
+static void take_stock(struct task *task, struct intake *intake)
+{
+	if (!intake->fault)
+		find_faults(intake);
+	if (!intake->fault && !intake->big && intake->gathered.len >= intake->gather_most)
+		become_big(task, intake);
+	if (!intake->fault && intake->big && intake->gathered.len >= CHUNK_MAX)
+		hand_over(task, intake);
+}
+
+/* Normalising makes a message longer, so a small one may become big at the last moment. */
+static void finish(struct task *task, struct intake *intake)
+{
+	if (!intake->fault && !intake->big) {
+		normalise_gathered(intake);
+		see_header(intake);
+	}
+	if (!intake->fault && !intake->big && intake->gathered.len > GATHER_MOST)
+		become_big(task, intake);
+	if (!intake->fault && intake->big)
+		hand_over(task, intake);
+}
+
+static bool lose(struct intake *intake, enum io_end end)
+{
+	struct session *session = intake->session;
+	bool over = loop_mono(session->edge->loop) >= session->transaction->ends;
+
+	switch (end) {
+	case IO_DEADLINE:
+		refuse_and_end(session, over ? REASON_TRANSACTION_TOO_LONG : REASON_IDLE_TOO_LONG,
+			SLICE_NONE);
+		return false;
+	case IO_CANCELLED: refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE); return false;
+	case IO_CLOSED:
+	case IO_FAILED:
+	case IO_DONE: break;
+	}
+	session->edge->tally.lost++;
+	session->ending = true;
+	return false;
+}
+
+/* RFC 5321 section 4.1.1.4: the message is what comes before CRLF.CRLF, and nothing else ends it.
+ */
+bool intake_receive(struct task *task, struct intake *intake)
+{
+	struct session *session = intake->session;
+
+	while (!intake->reader.ended) {
+		struct slice bytes;
+		mono_ns outer = session_begin_wait(session);
+		enum io_end end = stream_peek(task, session->stream, &bytes);
+		session_end_wait(session, outer);
+		if (end != IO_DONE)
+			return lose(intake, end);
+		size_t there = bytes.len, before = intake->gathered.size;
+		body_read(&intake->reader, &bytes, intake->fault ? NULL : &intake->gathered);
+		gathered_changed(intake, before);
+		stream_consume(session->stream, there - bytes.len);
+		take_stock(task, intake);
+	}
+	finish(task, intake);
+	return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message data on its way in: read to its true end, whatever is wrong with it on the way, so that
+ * nothing in it is ever taken for a command.
+ *
+ * A message is gathered in memory as long as it is small; refused, it never was on the disk. Once
+ * it is big its header has been looked at, and it goes to a file of its own, which is given up
+ * again if the message is refused.
+ */
+#ifndef SMTPIN_INTAKE_H
+#define SMTPIN_INTAKE_H
+
+#include "smtpin/session.h"
+#include "wire/body.h"
+#include "wire/header.h"
+
+enum {
+	TRACE_ROOM = 16 << 10, /* for our own header lines and the envelope */
+	GATHER_MOST = SMALL_MESSAGE_MAX - TRACE_ROOM, /* and a header must end within it */
+};
+
+struct intake {
+	struct session *session;
+	struct body_reader reader;
+	struct text gathered;
+	size_t gather_most; /* when it becomes big */
+	bool normalised;    /* some line end was not CRLF */
+	bool header_seen;
+	struct big_message *big; /* NULL: still small */
+	uint64_t written;        /* octets in the big file */
+	enum reason fault;       /* REASON_NONE: nothing is wrong so far */
+	struct slice about;
+};
+
+void intake_begin(struct intake *intake, struct session *session);
+/* Reads to the end of data. False when the connection or our patience ended first. */
+bool intake_receive(struct task *task, struct intake *intake);
+/* Octets of the message as it is kept. */
+uint64_t intake_size(const struct intake *intake);
+/* Gives back everything; a big file that was not committed is abandoned. */
+void intake_end(struct intake *intake);
+
+/* accept.c: Received in front, durable in the spool, then 250. */
+void accept_message(struct task *task, struct intake *intake);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAIL: a transaction begins (RFC 5321 section 4.1.1.2). Read session.h first. */
+#include "smtpin/refuse.h"
+
+static bool mail_read(struct session *session, struct slice rest)
+{
+	struct transaction *transaction = session->transaction;
+	struct command_problem problem;
+
+	if (command_parse_mail(rest, transaction->arena, &transaction->mail, &problem) ==
+		COMMAND_OK)
+		return true;
+	refuse_problem(session, &problem, REASON_BAD_SENDER_ADDRESS, SLICE("MAIL FROM:<address>"));
+	return false;
+}
+
+/* RFC 1870 section 6.1: better to hear it now than after the data. */
+static bool size_fits(struct session *session)
+{
+	uint64_t most = session_settings(session)->message_size;
+
+	if (session->transaction->mail.size <= most)
+		return true;
+	refuse_mail(session, NULL, STAGE_MAIL, REASON_MESSAGE_TOO_LARGE,
+		arena_format(session->scratch, "%ju", (uintmax_t)most));
+	return false;
+}
+
+/* No message is begun that could not be kept (spool.md: "452 at MAIL"). */
+static bool spool_is_ready(struct session *session)
+{
+	struct spool_writer *writer = session->edge->writer;
+
+	switch (writer ? writer_ready(writer) : COMMIT_FAILED) {
+	case COMMIT_DURABLE: return true;
+	case COMMIT_FULL:
+		refuse_mail(session, NULL, STAGE_MAIL, REASON_DISK_FULL, SLICE_NONE);
+		return false;
+	case COMMIT_FAILED:
+		refuse_mail(session, NULL, STAGE_MAIL, REASON_SPOOL_FAILED, SLICE_NONE);
+		return false;
+	}
+	return false;
+}
+
+/* Whether the client is trusted is asked once; the grant itself at every RCPT. */
+static void find_trust(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+	struct slice networks;
+
+	policy_find_networks(transaction->policy, &session->client, session->scratch, &networks,
+		&transaction->trusted);
+}
+
+void mail_command(struct task *task, struct session *session, struct slice rest)
+{
+	(void)task;
+	transaction_begin(session);
+	if (!mail_read(session, rest) || !size_fits(session) || !spool_is_ready(session)) {
+		transaction_end(session);
+		return;
+	}
+	find_trust(session);
+	session_say(session, SLICE("250 2.1.0 sender noted\r\n"));
+}

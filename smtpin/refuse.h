@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only door through which a 4xx or 5xx leaves. Each refusal is a row of the table of reasons or
+ * a clause of the policy, is counted, and ends with its incident id.
+ *
+ * Errors of form are counted only. Decisions about mail, and refusals that end the session, are
+ * written to the journal, where `why ID` finds them.
+ */
+#ifndef SMTPIN_REFUSE_H
+#define SMTPIN_REFUSE_H
+
+#include "smtpin/session.h"
+
+/* A command of wrong form or out of order. `about` is the row's $1, or empty. */
+void refuse_form(struct session *session, enum reason reason, struct slice about);
+/* What the parser of MAIL or RCPT found; `bad_address` is the row for the command's address. */
+void refuse_problem(struct session *session, const struct command_problem *problem,
+	enum reason bad_address, struct slice usage);
+/* Mail that we do not take, for a reason of our own, at `stage`. `recipient` may be NULL. */
+void refuse_mail(struct session *session, const struct offered_recipient *recipient,
+	enum stage stage, enum reason reason, struct slice about);
+/* Mail that the policy does not take. */
+void refuse_by_policy(
+	struct session *session, const struct facts *facts, const struct decision *decision);
+/* The last reply of a session. */
+void refuse_and_end(struct session *session, enum reason reason, struct slice about);
+/* A client for whom no session is begun: says why, and closes. Owns `client`. */
+void refuse_connection(struct task *task, struct edge *edge, struct io *client,
+	const struct address *from, struct slice service, enum reason reason);
+/* The policy accepted: no reply, only the journal and the counters. */
+void record_accept(
+	struct session *session, const struct facts *facts, const struct decision *decision);
+
+#endif

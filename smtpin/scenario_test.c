@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions as transcripts: every file of scenarios/ is played in the simulated loop against a whole
+ * edge. A line is one step; a line that begins with white space continues the one before.
+ *
+ *	policy                      the configuration follows, indented
+ *	spool full|broken           what the queue answers when it is asked for a segment
+ *	client 192.0.2.7            connects (and ends the connection before, if there is one)
+ *	early 192.0.2.7             the same, but speaks before the banner
+ *	cut 1                       from the next client on, the edge reads at most so many octets
+ *at once room 0                      how many sessions the edge takes > EHLO a.example is sent,
+ *with CRLF
+ *	>> a\r\n.\x00               is sent as it stands, with these escapes and no CRLF
+ *	many 20 NOOP                is sent so many times, reading one reply each
+ *	fill 300000 x               so many octets of lines are sent
+ *	< 550 5.7.1 *               the next reply line; * stands for anything
+ *	closed                      the edge has closed, and nothing more was said
+ *	trace reason=relay-denied   the last line of the journal has this: members as a.b=value
+ *	silent                      the journal has no more lines than when it was looked at last
+ *	kept 1                      so many messages are durable
+ *	body a\r\nb                 the last one kept has this body, or this somewhere: body *a*
+ *	envelope from=a@b to=c@d    and its envelope: from, to, size, flags, received (a pattern)
+ *	clock 5 minutes             time passes (or s, minutes)
+ *	flush fails                 from here on
+ *	reload                      a new configuration follows, indented
+ *	stop                        the edge is being stopped; `stop now`: its grace is over
+ *
+ * Besides, every reply of 4xx or 5xx must end with its id, and where the journal has a line for it
+ * that line must have the same id.
+ */
+#include <dirent.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/panic.h"
+#include "smtpin/test_house.h"
+
+enum { FILES_MOST = 200, BUFFER = 4096 };
+
+struct play {
+	const char *file;
+	unsigned line;
+	struct slice left; /* of the script */
+	struct arena *arena;
+	struct policy *policy;
+	enum house_spool spool;
+	uint64_t room;
+	bool has_room;
+	struct house *house;
+	struct io *client;
+	size_t chunk;
+	struct text said;     /* by the edge, not yet looked at */
+	struct slice last_id; /* of the last refusal */
+	size_t journal_seen;
+	unsigned failures;
+};
+
+static void fail_step(struct play *play, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void fail_step(struct play *play, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "%s:%u: ", play->file, play->line);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	play->failures++;
+}
+
+/* ---- the script ---- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The next step with its continuations: "policy", then lines without their indentation. */
+static bool next_step(struct play *play, struct slice *step, struct slice *block)
+{
+	do {
+		if (!play->left.len)
+			return false;
+		*step = slice_cut(&play->left, '\n');
+		play->line++;
+	} while (!step->len || step->at[0] == '#');
+	struct slice before = play->left;
+	while (play->left.len && (is_blank(play->left.at[0]) || play->left.at[0] == '\n')) {
+		slice_cut(&play->left, '\n');
+		play->line++;
+	}
+	*block = slice_part(before, 0, before.len - play->left.len);
+	return true;
+}
+
+/* One tab of indentation off each line, so that the configuration's own continuations stay. */
+static struct slice unindent(struct slice block, struct arena *arena)
+{
+	struct text text = TEXT_GROWING;
+
+	while (block.len) {
+		struct slice line = slice_cut(&block, '\n');
+		text_put(&text, slice_from(line, line.len && is_blank(line.at[0])));
+		text_char(&text, '\n');
+	}
+	struct slice copy = arena_slice(arena, text_slice(&text));
+	text_free(&text);
+	return copy;
+}
+
+static unsigned hex_digit(char c)
+{
+	return ascii_is_digit(c) ? (unsigned)(c - '0') : (unsigned)(ascii_lower(c) - 'a' + 10);
+}
+
+static struct slice unescape(struct slice s, struct arena *arena)
+{
+	struct text text = {.at = arena_alloc(arena, s.len + 1), .size = s.len + 1};
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] != '\\' || i + 1 == s.len) {
+			text_char(&text, s.at[i]);
+			continue;
+		}
+		char c = s.at[++i];
+		if (c == 'x' && i + 2 < s.len) {
+			text_char(&text,
+				(char)(hex_digit(s.at[i + 1]) << 4 | hex_digit(s.at[i + 2])));
+			i += 2;
+		} else {
+			text_char(&text, c == 'r' ? '\r' : c == 'n' ? '\n' : c == 't' ? '\t' : c);
+		}
+	}
+	return text_slice(&text);
+}
+
+/* ---- the client ---- */
+
+static void hang_up(struct play *play)
+{
+	io_close(play->client);
+	play->client = NULL;
+	text_clear(&play->said);
+}
+
+static void open_house(struct play *play)
+{
+	if (play->house)
+		return;
+	panic_if(!play->policy, "%s: no policy before the client", play->file);
+	play->house = house_open(policy_ref(play->policy), play->spool);
+}
+
+static void connect_client(struct task *task, struct play *play, struct slice from, bool early)
+{
+	struct address address;
+
+	hang_up(play);
+	panic_if(!address_parse(from, &address), "%s:%u: no address", play->file, play->line);
+	if (play->has_room)
+		play->house->edge.session_most = play->room;
+	play->client = house_connect(task, play->house, &address, play->chunk, early);
+}
+
+static void send_bytes(struct task *task, struct play *play, struct slice bytes)
+{
+	if (!play->client || io_write(task, play->client, bytes) != IO_DONE)
+		fail_step(play, "the edge has closed already");
+}
+
+/* False at the end of the connection. */
+static bool hear_more(struct task *task, struct play *play)
+{
+	char *room = text_reserve(&play->said, BUFFER);
+	size_t got = 0;
+	mono_ns outer = task_limit(task, 3600 * NS_PER_S);
+	enum io_end end = io_read(task, play->client, room, BUFFER, &got);
+
+	task_restore(task, outer);
+	play->said.len -= BUFFER - got;
+	return end == IO_DONE;
+}
+
+static bool hear_line(struct task *task, struct play *play, struct slice *line)
+{
+	size_t end;
+
+	while ((end = slice_find(text_slice(&play->said), '\n')) == SIZE_MAX)
+		if (!play->client || !hear_more(task, play))
+			return false;
+	*line = arena_slice(play->arena, slice_part(text_slice(&play->said), 0, end + 1));
+	memmove(play->said.at, play->said.at + end + 1, play->said.len - end - 1);
+	play->said.len -= end + 1;
+	return true;
+}
+
+/* "[why 7K3Q-9MZD-2C4T]" at the end of every last line of a refusal. */
+static void check_refusal(struct play *play, struct slice line)
+{
+	if (line.len < 4 || (line.at[0] != '4' && line.at[0] != '5') || line.at[3] == '-')
+		return;
+	if (line.len < 21 || !slice_matches(slice_from(line, line.len - 20), SLICE("[why *]")))
+		fail_step(play, "a refusal without its id: %.*s", SLICE_ARGS(line));
+	else
+		play->last_id = slice_part(line, line.len - 15, line.len - 1);
+	if (line.len + 2 > REPLY_LINE_MAX)
+		fail_step(play, "a reply of %zu octets", line.len + 2);
+}
+
+static void expect_line(struct task *task, struct play *play, struct slice pattern)
+{
+	struct slice line;
+
+	if (!hear_line(task, play, &line)) {
+		fail_step(play, "closed instead of: %.*s", SLICE_ARGS(pattern));
+		return;
+	}
+	if (line.len < 2 || line.at[line.len - 2] != '\r')
+		fail_step(play, "a reply that does not end with CRLF");
+	line.len -= 2;
+	check_refusal(play, line);
+	if (!slice_matches(line, pattern))
+		fail_step(play, "expected %.*s, heard %.*s", SLICE_ARGS(pattern), SLICE_ARGS(line));
+}
+
+static void expect_closed(struct task *task, struct play *play)
+{
+	while (play->client && hear_more(task, play))
+		;
+	if (play->said.len)
+		fail_step(play, "more was said: %.*s", SLICE_ARGS(text_slice(&play->said)));
+}
+
+static void send_many(struct task *task, struct play *play, struct slice rest)
+{
+	uint64_t count = 0;
+	struct slice line;
+
+	panic_if(!slice_number(slice_cut(&rest, ' '), 100000, &count), "many how many?");
+	struct slice command = arena_format(play->arena, "%.*s\r\n", SLICE_ARGS(rest));
+	for (; count > 0; count--) {
+		send_bytes(task, play, command);
+		if (!hear_line(task, play, &line))
+			fail_step(play, "closed too early");
+		else
+			check_refusal(play, slice_part(line, 0, line.len - 2));
+	}
+}
+
+static void fill(struct task *task, struct play *play, struct slice rest)
+{
+	uint64_t count = 0;
+
+	panic_if(!slice_number(slice_cut(&rest, ' '), 1 << 30, &count), "fill how much?");
+	struct slice line = unescape(rest, play->arena);
+	for (uint64_t sent = 0; sent < count; sent += line.len)
+		send_bytes(task, play, line);
+}
+
+/* ---- the journal and what was kept ---- */
+
+static bool json_is(const json_t *value, struct slice expected)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	struct slice dumped = slice_of(text);
+
+	if (json_is_string(value))
+		dumped = slice_of(json_string_value(value));
+	bool same = text && slice_matches(dumped, expected);
+	free(text);
+	return same;
+}
+
+static void expect_member(struct play *play, const json_t *line, struct slice word)
+{
+	struct slice path = slice_cut(&word, '=');
+	const json_t *value = line;
+
+	while (path.len && value)
+		value = json_object_get(value, arena_string(play->arena, slice_cut(&path, '.')));
+	if (!value ? word.len > 0 : !json_is(value, word))
+		fail_step(play, "the journal has not %.*s: %.*s", SLICE_ARGS(word),
+			SLICE_ARGS(play->house->journal));
+}
+
+static void expect_trace(struct play *play, struct slice words)
+{
+	struct slice journal = play->house->journal;
+	json_t *line = json_loadb(journal.at, journal.len, 0, NULL);
+	struct slice id = slice_of(json_string_value(json_object_get(line, "id")));
+	struct slice decision = slice_of(json_string_value(json_object_get(line, "decision")));
+
+	if (play->house->journal_count == play->journal_seen || !line)
+		fail_step(play, "the journal has no new line");
+	play->journal_seen = play->house->journal_count;
+	while (words.len)
+		expect_member(play, line, slice_cut(&words, ' '));
+	if (!slice_is(decision, SLICE("accept")) && !slice_is(id, play->last_id))
+		fail_step(play, "the reply says %.*s, the journal %.*s", SLICE_ARGS(play->last_id),
+			SLICE_ARGS(id));
+	json_decref(line);
+}
+
+static void expect_silence(struct play *play)
+{
+	if (play->house->journal_count != play->journal_seen)
+		fail_step(
+			play, "the journal has a new line: %.*s", SLICE_ARGS(play->house->journal));
+}
+
+static const struct message *last_kept(struct play *play)
+{
+	static const struct message none;
+
+	if (play->house->kept_count)
+		return play->house->kept[play->house->kept_count - 1];
+	fail_step(play, "no message was kept");
+	return &none;
+}
+
+static void expect_kept(struct play *play, struct slice rest)
+{
+	uint64_t count = 0;
+
+	panic_if(!slice_number(rest, HOUSE_KEPT, &count), "kept how many?");
+	if (play->house->kept_count != count)
+		fail_step(play, "%zu messages were kept", play->house->kept_count);
+}
+
+static void expect_body(struct play *play, struct slice rest)
+{
+	struct slice body = last_kept(play)->body, pattern = unescape(rest, play->arena);
+
+	if (!slice_matches(body, pattern))
+		fail_step(play, "the body is %.*s", SLICE_ARGS(slice_part(body, 0, 1000)));
+}
+
+static struct slice recipients_text(const struct envelope *envelope, struct arena *arena)
+{
+	struct slice all = SLICE_NONE;
+
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		all = arena_format(arena, "%.*s%s%.*s", SLICE_ARGS(all), i ? "," : "",
+			SLICE_ARGS(envelope->recipients[i].address));
+	return all;
+}
+
+static struct slice envelope_member(
+	const struct message *message, struct slice name, struct arena *arena)
+{
+	const struct envelope *envelope = &message->envelope;
+	const struct envelope_recipient *first = envelope->recipients;
+
+	if (slice_is(name, SLICE("from")))
+		return envelope->sender;
+	if (slice_is(name, SLICE("to")))
+		return recipients_text(envelope, arena);
+	if (slice_is(name, SLICE("envid")))
+		return envelope->envid;
+	if (slice_is(name, SLICE("ret")))
+		return arena_format(arena, "%u", envelope->ret);
+	if (slice_is(name, SLICE("orcpt")) && first)
+		return first->orcpt;
+	if (slice_is(name, SLICE("notify")) && first)
+		return arena_format(arena, "%u", first->notify);
+	if (slice_is(name, SLICE("flags")))
+		return arena_format(arena, "%u", envelope->flags);
+	if (slice_is(name, SLICE("size")))
+		return arena_format(arena, "%ju", (uintmax_t)message->body_size);
+	if (slice_is(name, SLICE("bodyflags")))
+		return arena_format(arena, "%u", message->body_flags);
+	return SLICE("(no such member)");
+}
+
+static void expect_envelope(struct play *play, struct slice words)
+{
+	const struct message *message = last_kept(play);
+
+	while (words.len) {
+		struct slice word = slice_cut(&words, ' ');
+		struct slice name = slice_cut(&word, '=');
+		struct slice is = envelope_member(message, name, play->arena);
+		if (!slice_matches(is, word))
+			fail_step(play, "%.*s is %.*s", SLICE_ARGS(name), SLICE_ARGS(is));
+	}
+}
+
+static void expect_received(struct play *play, struct slice pattern)
+{
+	struct slice trace = last_kept(play)->trace;
+
+	if (!slice_matches(trace, unescape(pattern, play->arena)))
+		fail_step(play, "the trace header is %.*s", SLICE_ARGS(trace));
+}
+
+/* ---- steps ---- */
+
+static void pass_time(struct task *task, struct play *play, struct slice rest)
+{
+	uint64_t count = 0;
+	bool known = slice_number(slice_cut(&rest, ' '), 100000, &count);
+
+	panic_if(!known, "%s:%u: how long?", play->file, play->line);
+	bool minutes = slice_starts(rest, SLICE("minute"));
+	if (task_sleep(task, (mono_ns)count * (minutes ? 60 : 1) * NS_PER_S) != WAIT_READY)
+		fail_step(play, "cancelled");
+}
+
+static void stop_edge(struct play *play, struct slice rest)
+{
+	if (rest.len)
+		edge_stop_now(&play->house->edge);
+	else
+		edge_stop(&play->house->edge);
+}
+
+static uint64_t number_of(struct slice s)
+{
+	uint64_t number = 0;
+
+	panic_if(!slice_number(s, UINT64_MAX, &number), "%.*s is no number", SLICE_ARGS(s));
+	return number;
+}
+
+/* Steps that come before the first client. */
+static bool set_up(struct play *play, struct slice verb, struct slice rest, struct slice block)
+{
+	if (slice_is(verb, SLICE("policy")))
+		play->policy = house_policy(unindent(block, play->arena));
+	else if (slice_is(verb, SLICE("spool")))
+		play->spool = slice_is(rest, SLICE("full")) ? SPOOL_IS_FULL : SPOOL_IS_BROKEN;
+	else if (slice_is(verb, SLICE("cut")))
+		play->chunk = (size_t)number_of(rest);
+	else if (slice_is(verb, SLICE("room"))) {
+		play->has_room = true;
+		play->room = number_of(rest);
+	} else
+		return false;
+	return true;
+}
+
+static bool speak(struct task *task, struct play *play, struct slice verb, struct slice rest)
+{
+	if (slice_is(verb, SLICE("client")))
+		connect_client(task, play, rest, false);
+	else if (slice_is(verb, SLICE("early")))
+		connect_client(task, play, rest, true);
+	else if (slice_is(verb, SLICE(">")))
+		send_bytes(task, play, arena_format(play->arena, "%.*s\r\n", SLICE_ARGS(rest)));
+	else if (slice_is(verb, SLICE(">>")))
+		send_bytes(task, play, unescape(rest, play->arena));
+	else if (slice_is(verb, SLICE("many")))
+		send_many(task, play, rest);
+	else if (slice_is(verb, SLICE("fill")))
+		fill(task, play, rest);
+	else
+		return false;
+	return true;
+}
+
+static bool look(struct task *task, struct play *play, struct slice verb, struct slice rest)
+{
+	if (slice_is(verb, SLICE("<")))
+		expect_line(task, play, rest);
+	else if (slice_is(verb, SLICE("closed")))
+		expect_closed(task, play);
+	else if (slice_is(verb, SLICE("trace")))
+		expect_trace(play, rest);
+	else if (slice_is(verb, SLICE("silent")))
+		expect_silence(play);
+	else if (slice_is(verb, SLICE("kept")))
+		expect_kept(play, rest);
+	else if (slice_is(verb, SLICE("body")))
+		expect_body(play, rest);
+	else if (slice_is(verb, SLICE("envelope")))
+		expect_envelope(play, rest);
+	else if (slice_is(verb, SLICE("received")))
+		expect_received(play, rest);
+	else
+		return false;
+	return true;
+}
+
+static bool happen(struct task *task, struct play *play, struct slice verb, struct slice rest,
+	struct slice block)
+{
+	if (slice_is(verb, SLICE("clock")))
+		pass_time(task, play, rest);
+	else if (slice_is(verb, SLICE("flush")))
+		play->house->flush_fails = true;
+	else if (slice_is(verb, SLICE("reload")))
+		edge_use_policy(&play->house->edge, house_policy(unindent(block, play->arena)));
+	else if (slice_is(verb, SLICE("stop")))
+		stop_edge(play, rest);
+	else
+		return false;
+	return true;
+}
+
+static void play_run(struct task *task, void *arg)
+{
+	struct play *play = arg;
+	struct slice step, block;
+
+	while (!play->failures && next_step(play, &step, &block)) {
+		struct slice verb = slice_cut(&step, ' ');
+		if (!speak(task, play, verb, step) && !look(task, play, verb, step) &&
+			!happen(task, play, verb, step, block))
+			fail_step(play, "what is %.*s?", SLICE_ARGS(verb));
+	}
+	hang_up(play);
+}
+
+/* Set-up first, outside the loop, for it makes the loop. */
+static void play_set_up(struct play *play)
+{
+	struct slice step, block, before = play->left;
+	unsigned line = play->line;
+
+	while (next_step(play, &step, &block)) {
+		struct slice verb = slice_cut(&step, ' ');
+		if (!set_up(play, verb, step, block))
+			break;
+		before = play->left;
+		line = play->line;
+	}
+	play->left = before;
+	play->line = line;
+	open_house(play);
+}
+
+static unsigned play_file(const char *file, struct slice script)
+{
+	struct play play = {
+		.file = file, .left = script, .arena = arena_new(), .said = TEXT_GROWING};
+
+	play_set_up(&play);
+	panic_if(!task_start(play.house->loop, "play", play_run, &play), "no memory for a task");
+	loop_run(play.house->loop);
+	house_close(play.house);
+	policy_unref(play.policy);
+	text_free(&play.said);
+	arena_free(play.arena);
+	return play.failures;
+}
+
+/* ---- the files ---- */
+
+static char *scenarios[FILES_MOST];
+static char *names[FILES_MOST];
+static size_t scenario_count;
+
+static char *file_read(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	size_t room = 1 << 20;
+	char *text = calloc(1, room);
+
+	panic_if(!file || !text, "%s cannot be read", path);
+	size_t got = fread(text, 1, room - 1, file);
+	text[got] = '\0';
+	fclose(file);
+	return text;
+}
+
+static void scenarios_load(const char *folder)
+{
+	struct dirent **entries;
+	int count = scandir(folder, &entries, NULL, alphasort);
+
+	panic_if(count < 0 || count > FILES_MOST, "no scenarios in %s", folder);
+	for (int i = 0; i < count; i++) {
+		if (slice_ends_nocase(slice_of(entries[i]->d_name), SLICE(".txt"))) {
+			panic_if(asprintf(&names[scenario_count], "%s/%s", folder,
+					 entries[i]->d_name) < 0,
+				"no memory for a name");
+			scenarios[scenario_count] = file_read(names[scenario_count]);
+			scenario_count++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void test_every_session_goes_as_its_transcript_says(void **state)
+{
+	unsigned failures = 0;
+
+	(void)state;
+	assert_true(scenario_count > 0);
+	for (size_t i = 0; i < scenario_count; i++)
+		failures += play_file(names[i], slice_of(scenarios[i]));
+	assert_int_equal(failures, 0);
+}
+
+/* Rows that other rooms utter: on the way out, and when a route is chosen. */
+static const enum reason others[] = {
+	REASON_ROUTE_AMBIGUOUS,
+	REASON_NO_ROUTE,
+	REASON_EXPIRED,
+	REASON_DNS_FAILED,
+	REASON_NO_SUCH_DOMAIN,
+	REASON_NULL_MX,
+	REASON_NO_USABLE_HOST,
+	REASON_CONNECT_FAILED,
+	REASON_CONNECTION_LOST,
+	REASON_LOOPS_BACK,
+	REASON_REMOTE_REFUSED,
+	REASON_REMOTE_PROTOCOL,
+	REASON_MAILDIR_FAILED,
+	REASON_MESSAGE_DAMAGED,
+	REASON_REMOVED,
+	REASON_SMTPUTF8_NOT_OFFERED,
+	REASON_EIGHT_BIT_NOT_OFFERED,
+	REASON_TLS_NOT_AVAILABLE,
+	/* No fact can be unknown yet; and the clauses on `recipients` come with that atom. */
+	REASON_FACT_UNKNOWN,
+	REASON_RECIPIENTS_REFUSED,
+	REASON_RECIPIENTS_DEFERRED,
+};
+
+static bool is_others(enum reason reason)
+{
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (others[i] == reason)
+			return true;
+	return false;
+}
+
+/* A scenario says which reasons it is about: "reason: relay-denied" in a comment. */
+static bool has_scenario(enum reason reason)
+{
+	char mark[100];
+
+	snprintf(mark, sizeof mark, "# reason: %.*s\n", SLICE_ARGS(reason_row(reason)->name));
+	for (size_t i = 0; i < scenario_count; i++)
+		if (strstr(scenarios[i], mark))
+			return true;
+	return false;
+}
+
+static void test_every_reason_we_utter_has_a_scenario(void **state)
+{
+	unsigned missing = 0;
+
+	(void)state;
+	for (int reason = REASON_NONE + 1; reason < REASONS; reason++)
+		if (!is_others((enum reason)reason) && !has_scenario((enum reason)reason)) {
+			fprintf(stderr, "no scenario for %.*s\n",
+				SLICE_ARGS(reason_row((enum reason)reason)->name));
+			missing++;
+		}
+	assert_int_equal(missing, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_session_goes_as_its_transcript_says),
+		cmocka_unit_test(test_every_reason_we_utter_has_a_scenario),
+	};
+
+	scenarios_load(argc > 1 ? argv[1] : "smtpin/scenarios");
+	if (argc > 1 && chdir(argv[1]) != 0) /* the files that policies name are there */
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < scenario_count; i++) {
+		free(scenarios[i]);
+		free(names[i]);
+	}
+	return failed;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session from the greeting to the last word: which command may come when, how long we wait, how
+ * much nonsense we bear. Read session.h first. The commands themselves have files of their own.
+ */
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "smtpin/refuse.h"
+
+enum {
+	OUTPUT_MOST = 16 << 10, /* replies that are kept back while a client goes on sending */
+	LINE_MOST = 64 << 10,   /* without a line end; then the session ends */
+	DRAIN_MOST = 64 << 10,  /* unread input that is taken off before closing */
+	BAD_LINE_ENDS_MOST = 2,
+};
+static const mono_ns last_words_ns = 10 * NS_PER_S;
+static const mono_ns stopping_ns = NS_PER_S; /* the same, when everything ends */
+static const mono_ns drain_ns = 2 * NS_PER_S;
+
+/* ---- what may come when ---- */
+
+enum phase { NEW, GREETED, SENDER, NOBODY, RECIPIENTS, PHASES };
+enum legality { MAY, HELO_FIRST, MAIL_FIRST, RCPT_FIRST, NESTED, NO_ONE_LEFT, LEGALITIES };
+enum group { ANYWHERE, LAST };    /* RFC 2920 section 3.1: nothing may stand behind it */
+enum purpose { FOR_MAIL, NO_OP }; /* what does nothing is counted */
+
+struct command {
+	command_function *run;
+	enum group group;
+	enum purpose purpose;
+	enum legality legality[PHASES];
+};
+
+/* RFC 5321 section 4.1.4. NOBODY: every recipient offered so far was refused. */
+static const struct command commands[VERBS] = {
+	/* clang-format off */
+	/*                                               NEW         GREETED     SENDER      NOBODY       RECIPIENTS */
+	[VERB_EHLO]     = {ehlo_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_HELO]     = {helo_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_MAIL]     = {mail_command, ANYWHERE, FOR_MAIL,{HELO_FIRST, MAY,        NESTED,     NESTED,      NESTED}},
+	[VERB_RCPT]     = {rcpt_command, ANYWHERE, FOR_MAIL,{HELO_FIRST, MAIL_FIRST, MAY,        MAY,         MAY}},
+	[VERB_DATA]     = {data_command, LAST, FOR_MAIL,    {HELO_FIRST, MAIL_FIRST, RCPT_FIRST, NO_ONE_LEFT, MAY}},
+	[VERB_RSET]     = {rset_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_NOOP]     = {noop_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_VRFY]     = {vrfy_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_EXPN]     = {expn_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_HELP]     = {help_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_QUIT]     = {quit_command, LAST, FOR_MAIL,    {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_STARTTLS] = {starttls_command, LAST, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_AUTH]     = {auth_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_BDAT]     = {bdat_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_HTTP]     = {http_command, ANYWHERE, FOR_MAIL,{MAY,        MAY,        MAY,        MAY,         MAY}},
+	[VERB_UNKNOWN]  = {unknown_command, ANYWHERE, FOR_MAIL,{MAY,     MAY,        MAY,        MAY,         MAY}},
+	/* clang-format on */
+};
+
+/* What is said instead. */
+static const struct {
+	enum reason reason;
+	struct slice about;
+} out_of_order[LEGALITIES] = {
+	[HELO_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say EHLO first")},
+	[MAIL_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say MAIL FROM first")},
+	[RCPT_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say RCPT TO first")},
+	[NESTED] = {REASON_BAD_SEQUENCE, SLICE("a message is under way; RSET drops it")},
+	[NO_ONE_LEFT] = {REASON_NO_VALID_RECIPIENTS},
+};
+
+static enum phase session_phase(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+
+	if (!transaction)
+		return session->helo_len ? GREETED : NEW;
+	if (transaction->recipient_count)
+		return RECIPIENTS;
+	return transaction->offered ? NOBODY : SENDER;
+}
+
+/* ---- small questions ---- */
+
+const struct policy *session_policy(const struct session *session)
+{
+	return session->transaction ? session->transaction->policy : session->edge->policy;
+}
+
+const struct settings *session_settings(const struct session *session)
+{
+	return policy_settings(session_policy(session));
+}
+
+uint64_t recipients_most(const struct settings *settings)
+{
+	uint64_t most = settings->limits.recipients;
+
+	return most < RECIPIENTS_MAX ? most : RECIPIENTS_MAX;
+}
+
+struct slice session_helo(const struct session *session)
+{
+	return (struct slice){session->helo, session->helo_len};
+}
+
+void session_say(struct session *session, struct slice reply)
+{
+	stream_put(session->stream, reply);
+}
+
+/* RFC 5321 section 4.5.3.2.7 gives a server five minutes for its client's next word; a whole
+ * transaction has an end too, so that dripping octets keeps no place for ever. */
+mono_ns session_begin_wait(struct session *session)
+{
+	mono_ns patience = session_settings(session)->limits.idle;
+
+	if (session->transaction && session->transaction->ends != NEVER) {
+		mono_ns left = session->transaction->ends - loop_mono(session->edge->loop);
+		if (left < patience)
+			patience = left > 0 ? left : 0;
+	}
+	return task_limit(session->task, patience);
+}
+
+void session_end_wait(struct session *session, mono_ns outer)
+{
+	task_restore(session->task, outer);
+}
+
+/* ---- one command ---- */
+
+/* The limits of a session, asked before each command: reaching one ends it. */
+static enum reason worn_out(const struct session *session)
+{
+	const struct session_limits *limits = &session_settings(session)->limits;
+
+	if (session->edge->stopping && !session->transaction)
+		return REASON_SHUTTING_DOWN;
+	if (session->errors >= limits->errors)
+		return REASON_TOO_MANY_ERRORS;
+	if (session->unknown_recipients >= limits->unknown_recipients)
+		return REASON_TOO_MANY_UNKNOWN;
+	if (session->no_ops >= limits->no_ops)
+		return REASON_TOO_MANY_NO_OPS;
+	return REASON_NONE;
+}
+
+static void obey(struct task *task, struct session *session, struct slice line)
+{
+	struct slice rest;
+	const struct command *command = &commands[command_verb(line, &rest)];
+	enum legality legality = command->legality[session_phase(session)];
+
+	if (command->purpose == NO_OP)
+		session->no_ops++;
+	if (command->group == LAST && stream_has_input(session->stream))
+		refuse_and_end(session, REASON_PIPELINING_MISUSED, SLICE_NONE);
+	else if (legality == MAY)
+		command->run(task, session, rest);
+	else
+		refuse_form(session, out_of_order[legality].reason, out_of_order[legality].about);
+}
+
+static void heed(struct task *task, struct session *session, struct slice line)
+{
+	enum reason enough = worn_out(session);
+
+	if (enough != REASON_NONE)
+		refuse_and_end(session, enough, SLICE_NONE);
+	else if (slice_has(line, '\0'))
+		refuse_form(session, REASON_BAD_COMMAND_BYTES, SLICE_NONE);
+	else
+		obey(task, session, line);
+}
+
+/* ---- lines ---- */
+
+static enum line hear(struct task *task, struct session *session, struct slice *line)
+{
+	mono_ns outer = session_begin_wait(session);
+
+	session->waiting = true;
+	enum line heard = stream_line(task, session->stream, COMMAND_LINE_MAX, line);
+	session->waiting = false;
+	session_end_wait(session, outer);
+	return heard;
+}
+
+/* The rest of a line that was too long is no command: it is read up to its true end. */
+static enum line hear_rest(struct task *task, struct session *session)
+{
+	struct slice rest;
+	enum line heard = LINE_TOO_LONG;
+
+	for (size_t read = 0; heard == LINE_TOO_LONG || heard == LINE_BAD_END;
+		read += COMMAND_LINE_MAX) {
+		if (read >= LINE_MOST)
+			return LINE_TOO_LONG;
+		heard = hear(task, session, &rest);
+	}
+	return heard;
+}
+
+/* Lines with bare ends come from programs that could be made to smuggle: one is an accident. */
+static void bear_bad_end(struct session *session)
+{
+	refuse_form(session, REASON_BAD_COMMAND_BYTES, SLICE_NONE);
+	if (++session->bad_line_ends >= BAD_LINE_ENDS_MOST)
+		refuse_and_end(session, REASON_TOO_MANY_ERRORS, SLICE_NONE);
+}
+
+static void bear_silence(struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+	bool over = transaction && loop_mono(session->edge->loop) >= transaction->ends;
+
+	refuse_and_end(
+		session, over ? REASON_TRANSACTION_TOO_LONG : REASON_IDLE_TOO_LONG, SLICE_NONE);
+}
+
+static void hang_up(struct session *session)
+{
+	if (session->transaction)
+		session->edge->tally.lost++;
+	session->ending = true;
+}
+
+/* What reading a line led to. After a line that was too long, what its rest led to. */
+static void take(struct task *task, struct session *session, enum line heard, struct slice line)
+{
+	bool too_long = heard == LINE_TOO_LONG;
+
+	if (too_long)
+		heard = hear_rest(task, session);
+	switch (heard) {
+	case LINE_WHOLE:
+		if (too_long)
+			refuse_form(session, REASON_LINE_TOO_LONG, SLICE_NONE);
+		else
+			heed(task, session, line);
+		break;
+	case LINE_TOO_LONG: refuse_and_end(session, REASON_LINE_TOO_LONG, SLICE_NONE); break;
+	case LINE_BAD_END: bear_bad_end(session); break;
+	case LINE_CLOSED:
+	case LINE_FAILED: hang_up(session); break;
+	case LINE_DEADLINE: bear_silence(session); break;
+	case LINE_CANCELLED: refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE); break;
+	}
+}
+
+/* A client that sends without end and reads nothing must not make us keep its replies. */
+static void keep_output_short(struct task *task, struct session *session)
+{
+	if (stream_output(session->stream)->len < OUTPUT_MOST)
+		return;
+	mono_ns outer = session_begin_wait(session);
+	if (stream_flush(task, session->stream) != IO_DONE)
+		hang_up(session);
+	session_end_wait(session, outer);
+}
+
+static void scratch_give_back(struct session *session)
+{
+	edge_arena_give(session->edge, session->scratch);
+	session->scratch = NULL;
+}
+
+static void converse(struct task *task, struct session *session)
+{
+	while (!session->ending) {
+		struct slice line = SLICE_NONE;
+		enum line heard = hear(task, session, &line);
+		session->scratch = edge_arena_take(session->edge);
+		take(task, session, heard, line);
+		scratch_give_back(session);
+		if (!session->ending)
+			keep_output_short(task, session);
+	}
+}
+
+/* ---- a session ---- */
+
+/* RFC 5321 section 3.1: the server speaks first. Who does not wait for that is no mail server. */
+static void greet(struct session *session)
+{
+	struct text *out = stream_output(session->stream);
+
+	if (stream_has_input(session->stream)) {
+		session->scratch = edge_arena_take(session->edge);
+		refuse_and_end(session, REASON_TALK_BEFORE_BANNER, SLICE_NONE);
+		scratch_give_back(session);
+		return;
+	}
+	text_put(out, SLICE("220 "));
+	text_put(out, session_settings(session)->hostname);
+	text_put(out, SLICE(" ESMTP Postern\r\n"));
+}
+
+/* What is left of a session: replies on their way, and perhaps input that nobody wants. */
+struct farewell {
+	struct edge *edge;
+	struct stream *stream;
+};
+
+/* Closing over unread input resets the connection, and the client may never read why. */
+static void drain(struct task *task, struct stream *stream)
+{
+	struct slice bytes;
+
+	for (size_t read = 0; read < DRAIN_MOST; read += bytes.len) {
+		if (stream_peek(task, stream, &bytes) != IO_DONE)
+			return;
+		stream_consume(stream, bytes.len);
+	}
+}
+
+static void say_last_words(struct task *task, const struct farewell *farewell)
+{
+	struct stream *stream = farewell->stream;
+
+	task_restore(task, NEVER);
+	task_limit(task, farewell->edge->stopping ? stopping_ns : last_words_ns);
+	if (stream_flush(task, stream) == IO_DONE && stream_has_input(stream)) {
+		task_limit(task, drain_ns);
+		drain(task, stream);
+	}
+	stream_close(stream);
+	if (--farewell->edge->session_count == 0)
+		gate_open(&farewell->edge->emptied);
+}
+
+static void farewell_run(struct task *task, void *arg)
+{
+	struct farewell farewell = *(struct farewell *)arg;
+
+	free(arg);
+	say_last_words(task, &farewell);
+}
+
+/* A cancelled task gets no word out any more, so another one says the last. */
+static void part(struct task *task, struct session *session)
+{
+	struct farewell farewell = {session->edge, session->stream};
+	struct farewell *left;
+
+	transaction_end(session);
+	list_remove(&session->link);
+	if (task_is_cancelled(task) && (left = malloc(sizeof *left))) {
+		*left = farewell;
+		if (task_start(farewell.edge->loop, "farewell", farewell_run, left))
+			return;
+		free(left);
+	}
+	say_last_words(task, &farewell);
+}
+
+struct newcomer {
+	struct edge *edge;
+	struct io *client;
+	struct address from;
+	struct slice service;
+};
+
+static void session_begin(struct session *session, struct task *task, struct newcomer *newcomer)
+{
+	struct edge *edge = newcomer->edge;
+
+	*session = (struct session){
+		.edge = edge,
+		.task = task,
+		.stream = stream_open(newcomer->client),
+		.client = newcomer->from,
+		.service = newcomer->service,
+		.id = edge_new_id(edge),
+		.since = loop_wall(edge->loop),
+	};
+	free(newcomer);
+	list_append(&edge->sessions, &session->link);
+	edge->tally.sessions++;
+}
+
+static void session_run(struct task *task, void *arg)
+{
+	struct session session;
+
+	session_begin(&session, task, arg);
+	greet(&session);
+	converse(task, &session);
+	part(task, &session);
+}
+
+bool session_start(
+	struct edge *edge, struct io *client, const struct address *from, struct slice service)
+{
+	struct newcomer *newcomer = malloc(sizeof *newcomer);
+
+	panic_if(!newcomer, "no memory for a session");
+	*newcomer = (struct newcomer){edge, client, *from, service};
+	if (!task_start(edge->loop, "session", session_run, newcomer)) {
+		free(newcomer);
+		return false;
+	}
+	edge->session_count++;
+	return true;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One SMTP session, and the mail transaction in it (RFC 5321 section 3). A command is a function in
+ * a file of its own, named in the table of session.c; doc/add-a-command.md walks through adding
+ * one.
+ *
+ * The session lies on its task's stack. Memory of one command comes from `scratch`, memory of a
+ * transaction from the transaction's arena; both are given back whole, and an idle session has
+ * neither.
+ */
+#ifndef SMTPIN_SESSION_H
+#define SMTPIN_SESSION_H
+
+#include "base/map.h"
+#include "run/stream.h"
+#include "smtpin/edge.h"
+
+enum {
+	HELO_MAX = 255,
+	RECIPIENTS_MAX = 10000, /* so that an envelope fits a segment of the spool */
+};
+
+/* A recipient as it was when it was decided. */
+struct offered_recipient {
+	struct mailbox mailbox;
+	uint64_t place; /* how many had been offered, this one counted */
+};
+
+struct transaction {
+	struct arena *arena;
+	struct policy *policy; /* ends on the policy it began with */
+	uint64_t id;           /* the message's */
+	mono_ns ends;
+	struct mail_command mail;
+	bool trusted;
+	uint64_t offered; /* RCPTs that named a valid address */
+	struct envelope_recipient *recipients;
+	struct offered_recipient *kept; /* in the same order */
+	size_t recipient_count, room;
+	struct map *seen; /* of kept recipients by address; made with the second */
+};
+
+struct session {
+	struct list link; /* in the edge's sessions */
+	struct edge *edge;
+	struct task *task;
+	struct stream *stream;
+	struct arena *scratch;           /* of the command at work; NULL between commands */
+	struct transaction *transaction; /* NULL outside */
+	struct address client;
+	struct slice service; /* "smtp" */
+	uint64_t id;
+	wall_ns since;
+	uint64_t errors, unknown_recipients, no_ops;
+	unsigned bad_line_ends;
+	bool extended; /* EHLO, not HELO */
+	bool waiting;  /* for a command */
+	bool ending;   /* nothing is read any more */
+	uint8_t helo_len;
+	char helo[HELO_MAX];
+};
+
+/* False when no task can be had; the io is then still the caller's. */
+bool session_start(struct edge *edge, struct io *client, const struct address *from,
+	struct slice service) MUST_USE;
+/* The policy that holds now: the transaction's, else the edge's newest. */
+const struct policy *session_policy(const struct session *session);
+const struct settings *session_settings(const struct session *session);
+/* `limits recipients`, as far as it can be kept; what EHLO offers and RCPT holds to. */
+uint64_t recipients_most(const struct settings *settings);
+struct slice session_helo(const struct session *session);
+/* Waits for input no longer than idle time and transaction allow (RFC 5321 section 4.5.3.2). */
+mono_ns session_begin_wait(struct session *session);
+void session_end_wait(struct session *session, mono_ns outer);
+void session_say(struct session *session, struct slice reply); /* a 2xx or 3xx, with its CRLF */
+
+/* Begins with MAIL. One end for every exit: 250, refusal, RSET, EHLO, QUIT, a lost connection. */
+struct transaction *transaction_begin(struct session *session);
+void transaction_end(struct session *session); /* nothing where there is none */
+/* Keeps a copy of an accepted recipient; one that is there already is kept once. */
+void transaction_keep(struct session *session, const struct offered_recipient *recipient,
+	const struct rcpt_command *rcpt);
+
+/* What is known now, for a decision about `recipient` (NULL: none in particular). */
+void facts_gather(const struct session *session, const struct offered_recipient *recipient,
+	struct facts *facts);
+
+typedef void command_function(struct task *task, struct session *session, struct slice rest);
+command_function ehlo_command, helo_command, mail_command, rcpt_command, data_command;
+command_function rset_command, noop_command, vrfy_command, expn_command, help_command, quit_command;
+command_function unknown_command, http_command, starttls_command, auth_command, bdat_command;
+
+#endif

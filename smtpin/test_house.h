@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole edge for tests: the simulated loop, the real policy, the real writer of the spool over a
+ * disk in memory, and a journal that is kept. Messages are read back from the bytes on that disk
+ * once they are durable, so that a test sees what a crash would have left.
+ */
+#ifndef SMTPIN_TEST_HOUSE_H
+#define SMTPIN_TEST_HOUSE_H
+
+#include "run/sim.h"
+#include "smtpin/edge.h"
+
+enum { HOUSE_SEGMENTS = 64, HOUSE_KEPT = 256 };
+enum house_spool { SPOOL_WORKS, SPOOL_IS_FULL, SPOOL_IS_BROKEN };
+
+struct house_segment {
+	struct text bytes;
+	uint64_t epoch, read; /* how far messages were taken from it */
+	struct text chunks;   /* of the big message in it */
+};
+
+struct house {
+	struct loop *loop;
+	struct edge edge;
+	struct offload *pool;
+	struct disk disk;
+	struct arena *arena;
+	enum house_spool spool;
+	uint32_t early_request;
+	bool flush_fails;
+	struct house_segment segments[HOUSE_SEGMENTS];
+	uint32_t segment_count;
+	struct message *kept[HOUSE_KEPT]; /* body_size and body are whole */
+	size_t kept_count;
+	struct slice journal; /* the last line */
+	size_t journal_count;
+};
+
+/* NULL if the text is no policy; the complaints are printed then. */
+struct policy *house_policy(struct slice text);
+struct house *house_open(struct policy *policy, enum house_spool spool); /* owns the reference */
+/* Runs until nothing can happen; every client has closed. */
+void house_close(struct house *house);
+/* A client connects; the other end is the caller's, to be used in a task. */
+struct io *house_connect(struct task *task, struct house *house, const struct address *from,
+	size_t chunk, bool speaks_first);
+
+/* A client that sends the parts of `parts`, each in one write, looks a moment after each, and
+ * closes. What it heard is in `heard`, to be freed by the caller. */
+struct house_client {
+	struct house *house;
+	struct address from;
+	const struct slice *parts;
+	size_t part_count;
+	size_t chunk;
+	struct text heard;
+};
+void house_converse(struct house_client *client);
+size_t slice_count(struct slice s, struct slice part); /* overlapping ones too */
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Destinations: jobs that may share connections, and the few connections each has.
+ *
+ * A destination begins with two connections and gets another while jobs wait and deliveries
+ * succeed. An idle connection is kept for a while; the one used last is used first. When no
+ * host of a destination can be reached all its jobs are settled with the same words, so that the
+ * queue backs off. Past CONNECTIONS_IN_ALL destinations take turns.
+ */
+#ifndef SMTPOUT_DEST_H
+#define SMTPOUT_DEST_H
+
+#include "smtpout/client.h"
+
+enum {
+	CONNECTIONS_AT_FIRST = 2,
+	CONNECTIONS_PER_DESTINATION = 20,
+	CONNECTIONS_IN_ALL = 500,
+	TURN_MESSAGES = 10, /* what a connection may send while another destination waits */
+	PUT_BACK_MOST = 2,  /* connections a job may lose before it is deferred */
+};
+#define CONNECTION_IDLE (10 * NS_PER_S)
+
+struct pool;
+
+struct pool_link {
+	/* Reads the message, just before it is sent. False: its recipients are settled. */
+	bool (*load)(void *owner, struct job *job);
+	/* The pool is done with it: all settled, or (after pool_stop) some not tried. */
+	void (*ended)(void *owner, struct job *job);
+	void (*empty)(void *owner); /* after pool_stop(): the last connection is closed */
+	void *owner;
+};
+struct pool_counts {
+	size_t destinations, connections, idle, waiting;
+};
+
+/* `most`: connections in all, usually CONNECTIONS_IN_ALL. */
+struct pool *pool_open(struct loop *loop, struct dns *dns, size_t most, struct pool_link link);
+void pool_close(struct pool *pool);                           /* it is empty */
+void pool_set_name(struct pool *pool, struct slice our_name); /* for EHLO, from the next on */
+void pool_add(struct pool *pool, struct job *job);            /* ROUTE_MX or ROUTE_HOSTS */
+/* No more jobs are begun; transactions that run come to their end. */
+void pool_stop(struct pool *pool);
+struct pool_counts pool_count(const struct pool *pool);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The out role: jobs in, outcomes out. Read out.h first; dest.c and local.c do the work. */
+#include "smtpout/out.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/map.h"
+#include "base/panic.h"
+#include "dns/client.h"
+#include "packets/report.h"
+#include "policy/policy.h"
+#include "run/channel.h"
+#include "smtpout/dest.h"
+#include "smtpout/local.h"
+#include "smtpout/outbox.h"
+
+enum { OFFLOAD_THREADS = 4 };
+
+/* A segment as the queue opened it for us; jobs hold it. */
+struct segment {
+	uint64_t number;
+	uint64_t epoch;
+	int fd;
+	size_t holders; /* jobs, and one for the table */
+};
+
+struct out {
+	struct role *role;
+	struct dns_client *names;
+	struct offload *threads;
+	struct pool *pool;
+	struct local *local;
+	struct map *segments; /* by number */
+	struct outbox outbox;
+	struct channel *control;
+	struct arena *name_arena;
+	struct slice next_name;   /* prepared, in name_arena, not switched to */
+	uint64_t jobs, counts[3]; /* at work; recipients by enum outcome */
+	bool stopping, ended;
+};
+
+/* ---- segments ---- */
+
+static void segment_release(struct segment *segment)
+{
+	if (!segment || --segment->holders > 0)
+		return;
+	close(segment->fd);
+	free(segment);
+}
+
+static void segment_forget(struct out *out, uint64_t number)
+{
+	segment_release(map_take(out->segments, map_key(&number)));
+}
+
+static void segment_keep(struct out *out, const struct delivery_segment *given, int fd)
+{
+	struct segment *segment = calloc(1, sizeof *segment);
+
+	panic_if(!segment, "out of memory");
+	segment_forget(out, given->number);
+	*segment = (struct segment){
+		.number = given->number, .epoch = given->epoch, .fd = fd, .holders = 1};
+	map_put(out->segments, map_key(&segment->number), segment);
+}
+
+/* ---- the message of a job ---- */
+
+static bool indices_are_right(const struct job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		if (job->recipients[i].index >= job->message.envelope.recipient_count)
+			return false;
+	return true;
+}
+
+static bool load_failed(struct out *out, struct job *job, enum reason reason, const char *words)
+{
+	char room[ID_TEXT_LEN + 1];
+	struct text id = TEXT_FIXED(room);
+	struct settlement settled = settlement_of(reason, SLICE_NONE, slice_of(words), job->arena);
+
+	text_id(&id, job->order.id);
+	role_log(out->role, LEVEL_ERROR, "message-unreadable",
+		"message %.*s in segment %u at %llu: %s", SLICE_ARGS(text_slice(&id)),
+		job->order.segment, (unsigned long long)job->order.offset, words);
+	job_settle_rest(job, &settled);
+	return false;
+}
+
+/* Read, checksum, then use: nothing unchecked leaves (spool.md). */
+static bool job_load(void *owner, struct job *job)
+{
+	struct out *out = owner;
+	struct segment *segment = job->segment;
+	struct record record;
+
+	if (!segment)
+		return load_failed(out, job, REASON_SPOOL_FAILED, "its segment was not given");
+	job->source = (struct spool_source){.disk = disk_real(),
+		.fd = segment->fd,
+		.segment = (uint32_t)segment->number,
+		.epoch = segment->epoch};
+	switch (spool_read_message(
+		&job->source, job->order.offset, job->arena, &job->message, &record)) {
+	case SPOOL_READ_OK: break;
+	case SPOOL_READ_DAMAGED:
+		return load_failed(out, job, REASON_MESSAGE_DAMAGED, "its checksum is wrong");
+	case SPOOL_READ_FAILED:
+		return load_failed(out, job, REASON_SPOOL_FAILED, "it could not be read");
+	}
+	if (record.id != job->order.id || record.origin != job->order.origin ||
+		!indices_are_right(job))
+		return load_failed(out, job, REASON_SPOOL_FAILED,
+			"what lies there is not the message that was asked for");
+	job->parts = record.part;
+	job->loaded = true;
+	return true;
+}
+
+/* ---- outcomes ---- */
+
+static void outcome_send(struct out *out, const struct job *job, const struct rcpt *rcpt)
+{
+	const struct settlement *settled = &rcpt->settled;
+	char enhanced_room[16];
+	struct text enhanced = TEXT_FIXED(enhanced_room);
+
+	if (settled->enhanced.class)
+		text_enhanced(&enhanced, settled->enhanced);
+	outbox_outcome(
+		&out->outbox, &(struct delivery_outcome){
+				      .job = job->order.job,
+				      .recipient = rcpt->index,
+				      .outcome = (uint8_t)settled->outcome,
+				      .code = (uint16_t)settled->code,
+				      .reason = (uint16_t)settled->reason,
+				      .enhanced = text_slice(&enhanced),
+				      .remote = slice_part(settled->remote, 0, REMOTE_WORDS_MAX),
+				      .words = slice_part(settled->words, 0, REMOTE_WORDS_MAX),
+			      });
+	out->counts[settled->outcome]++;
+}
+
+static void maybe_end(struct out *out)
+{
+	if (!out->stopping || out->ended || out->jobs > 0 || local_count(out->local) > 0 ||
+		pool_count(out->pool).connections > 0)
+		return;
+	out->ended = true;
+	outbox_drain(&out->outbox);
+	role_has_ended(out->role);
+}
+
+static void job_ended(void *owner, struct job *job)
+{
+	struct out *out = owner;
+
+	for (size_t i = 0; i < job->count; i++)
+		if (job->recipients[i].state == RCPT_SETTLED)
+			outcome_send(out, job, &job->recipients[i]);
+	outbox_end(&out->outbox, job->order.job);
+	segment_release(job->segment);
+	job_free(job);
+	out->jobs--;
+}
+
+static void work_empty(void *owner)
+{
+	maybe_end(owner);
+}
+
+/* ---- jobs ---- */
+
+/* What no way is built for never leaves by another: it waits, and says why. */
+static bool way_is_built(const struct delivery_job *order, struct slice *why)
+{
+	if (order->route == ROUTE_LMTP)
+		*why = SLICE("delivery by LMTP is not built into this version");
+	else if (order->tls == ROUTE_TLS_VERIFIED || order->tls == ROUTE_TLS_DANE)
+		*why = SLICE("TLS for outgoing mail is not built into this version");
+	else
+		return true;
+	return false;
+}
+
+static void job_begin(struct out *out, const struct delivery_job *order)
+{
+	struct job *job = job_new(order);
+	uint64_t number = order->segment;
+	struct segment *segment = map_get(out->segments, map_key(&number));
+	struct slice why;
+
+	if (segment)
+		segment->holders++;
+	job->segment = segment;
+	out->jobs++;
+	if (!way_is_built(order, &why)) {
+		struct settlement settled =
+			settlement_of(REASON_TLS_NOT_AVAILABLE, order->target, why, job->arena);
+		settled.outcome = OUTCOME_DEFERRED;
+		settled.words = why;
+		job_settle_rest(job, &settled);
+		job_ended(out, job);
+	} else if (order->route == ROUTE_MAILDIR) {
+		local_add(out->local, job);
+	} else {
+		pool_add(out->pool, job);
+	}
+}
+
+static void queue_receive(
+	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	struct out *out = owner;
+	struct delivery_segment segment;
+	struct delivery_job order;
+
+	(void)channel;
+	if (type == DELIVERY_SEGMENT && fd >= 0 && delivery_segment_read(body, &segment)) {
+		segment_keep(out, &segment, fd);
+		return; /* fd is kept */
+	}
+	if (fd >= 0)
+		close(fd);
+	if (type == DELIVERY_FORGET && delivery_segment_read(body, &segment))
+		segment_forget(out, segment.number);
+	else if (type == DELIVERY_JOB && delivery_job_read(body, &order))
+		job_begin(out, &order);
+}
+
+/* The queue died: what it gave is its to give again after the restart that follows. */
+static void queue_gone(void *owner, struct channel *channel)
+{
+	struct out *out = owner;
+
+	channel_close(channel);
+	outbox_lost(&out->outbox);
+	role_log(out->role, LEVEL_WARN, "queue-gone",
+		"the queue ended: no more mail is begun until the restart");
+}
+
+static void queue_drained(void *owner, struct channel *channel)
+{
+	struct out *out = owner;
+
+	(void)channel;
+	outbox_retry(&out->outbox);
+}
+
+/* ---- control ---- */
+
+static void status_text(const struct out *out, struct text *json)
+{
+	struct pool_counts pool = pool_count(out->pool);
+
+	text_format(json,
+		"{\"role\":\"out\",\"jobs\":%llu,\"waiting\":%zu,\"destinations\":%zu,"
+		"\"connections\":%zu,\"idle\":%zu,",
+		(unsigned long long)out->jobs, pool.waiting, pool.destinations, pool.connections,
+		pool.idle);
+	text_format(json, "\"delivered\":%llu,\"deferred\":%llu,\"failed\":%llu}",
+		(unsigned long long)out->counts[OUTCOME_DELIVERED],
+		(unsigned long long)out->counts[OUTCOME_DEFERRED],
+		(unsigned long long)out->counts[OUTCOME_FAILED]);
+}
+
+static void control_receive(
+	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	struct out *out = owner;
+	struct report_ask ask;
+	char piece[400], packet[512];
+	struct text json = TEXT_FIXED(piece);
+	struct writer answer = writer_over(packet, sizeof packet);
+
+	if (fd >= 0)
+		close(fd);
+	if (type != REPORT_ASK || !report_ask_read(body, &ask))
+		return;
+	status_text(out, &json);
+	report_answer_write(
+		&answer, &(struct report_answer){
+				 .request = ask.request, .last = true, .piece = text_slice(&json)});
+	if (channel_send(channel, REPORT_ANSWER, writer_slice(&answer), -1) != SENT)
+		return; /* control asks again */
+}
+
+static void control_gone(void *owner, struct channel *channel)
+{
+	struct out *out = owner;
+
+	channel_close(channel);
+	out->control = NULL;
+}
+
+/* ---- the role ---- */
+
+static void *out_start(struct role *role)
+{
+	struct out *out = calloc(1, sizeof *out);
+
+	panic_if(!out, "out of memory");
+	struct pool_link link = {job_load, job_ended, work_empty, out};
+	out->role = role;
+	out->segments = map_new(0);
+	out->name_arena = arena_new();
+	out->names = dns_client_open(role->loop);
+	out->threads = offload_open(role->loop, OFFLOAD_THREADS);
+	panic_if(!out->threads, "no threads for Maildirs");
+	out->pool = pool_open(role->loop, dns_client_dns(out->names), CONNECTIONS_IN_ALL, link);
+	out->local = local_open(role->loop, out->threads, loop_wall(role->loop), link);
+	outbox_init(&out->outbox);
+	return out;
+}
+
+static bool out_prepare(void *state, struct slice bytes, struct text *why)
+{
+	struct out *out = state;
+	struct arena *arena = arena_new();
+	struct bundle bundle;
+	struct complaints complaints;
+	struct policy *policy = NULL;
+
+	complaints_init(&complaints);
+	if (bundle_open(bytes, arena, &bundle))
+		policy = policy_load(&bundle, &complaints);
+	if (policy)
+		out->next_name = arena_slice(out->name_arena, policy_settings(policy)->hostname);
+	else
+		text_put(why, SLICE("out: the configuration cannot be read"));
+	policy_unref(policy);
+	complaints_free(&complaints);
+	arena_free(arena);
+	return policy != NULL;
+}
+
+static void out_switch_over(void *state)
+{
+	struct out *out = state;
+
+	pool_set_name(out->pool, out->next_name);
+	local_set_name(out->local, out->next_name);
+	arena_reset(out->name_arena);
+	out->next_name = SLICE_NONE;
+}
+
+static void out_peer(void *state, enum role_name name, unsigned slot, int fd)
+{
+	struct out *out = state;
+
+	(void)slot;
+	if (name == ROLE_QUEUE) {
+		outbox_connect(&out->outbox, channel_open(out->role->loop, fd,
+						     (struct channel_user){.receive = queue_receive,
+							     .gone = queue_gone,
+							     .drained = queue_drained,
+							     .owner = out}));
+	} else if (name == ROLE_RESOLVER) {
+		dns_client_connect(out->names, fd);
+	} else if (name == ROLE_CONTROL) {
+		channel_close(out->control);
+		out->control = channel_open(out->role->loop, fd,
+			(struct channel_user){
+				.receive = control_receive, .gone = control_gone, .owner = out});
+	} else {
+		close(fd);
+	}
+}
+
+static void out_grant(void *state, const struct setup_grant *what, int fd)
+{
+	(void)state;
+	(void)what;
+	close(fd);
+}
+
+static void out_go(void *state)
+{
+	struct out *out = state;
+
+	role_is_ready(out->role);
+}
+
+static void out_stop(void *state)
+{
+	struct out *out = state;
+
+	out->stopping = true;
+	pool_stop(out->pool);
+	local_stop(out->local);
+	maybe_end(out);
+}
+
+const struct role_kind out_role = {
+	.name = ROLE_OUT,
+	.start = out_start,
+	.prepare = out_prepare,
+	.switch_over = out_switch_over,
+	.peer = out_peer,
+	.grant = out_grant,
+	.go = out_go,
+	.stop = out_stop,
+};

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments as files: names, headers, writing out, recycling, removal. Who may do what in which
+ * state is in STATES.md.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/panic.h"
+#include "spool/keeping.h"
+
+enum {
+	MAKE_SLICE = 2 << 20,
+	FREE_BIG_MOST = 4,
+};
+
+static const char zeros[32 << 10];
+
+void number_name(char name[16], uint32_t number, int digits)
+{
+	snprintf(name, 16, "%0*u", digits, number);
+}
+
+static int segment_folder(const struct store *store, enum segment_class kind)
+{
+	return kind == SEGMENT_BIG ? store->big : store->small;
+}
+
+struct segment *segment_find(const struct store *store, uint32_t number)
+{
+	uint64_t key = number;
+
+	return map_get(store->segments, map_key(&key));
+}
+
+struct segment *segment_add(struct store *store, enum segment_class kind, uint32_t number)
+{
+	struct segment *segment = calloc(1, sizeof *segment);
+
+	panic_if(!segment, "out of memory");
+	segment->number = number;
+	segment->kind = kind;
+	segment->fd = -1;
+	segment->state = SEGMENT_DAMAGED;
+	segment->known = SEGMENT_DATA_AT;
+	list_append(&store->states[segment->state], &segment->link);
+	panic_if(map_put(store->segments, map_key(&segment->number), segment),
+		"two segments have the number %u", number);
+	if (number > store->last_number)
+		store->last_number = number;
+	return segment;
+}
+
+void segment_move(struct store *store, struct segment *segment, enum segment_state state)
+{
+	list_remove(&segment->link);
+	segment->state = state;
+	list_append(&store->states[state], &segment->link);
+	if (state != SEGMENT_ACTIVE)
+		segment_close(store, segment);
+	store->tend_due = true;
+}
+
+int segment_open(const struct store *store, const struct segment *segment, int flags)
+{
+	char name[16];
+
+	number_name(name, (uint32_t)segment->number, 6);
+	return store->disk->open(
+		store->disk, segment_folder(store, segment->kind), name, flags, 0600);
+}
+
+int segment_reading(struct store *store, struct segment *segment)
+{
+	if (segment->fd < 0)
+		segment->fd = segment_open(store, segment, O_RDONLY);
+	return segment->fd;
+}
+
+void segment_close(struct store *store, struct segment *segment)
+{
+	if (segment->fd >= 0)
+		store->disk->close(store->disk, segment->fd);
+	segment->fd = -1;
+}
+
+struct spool_source segment_source(const struct store *store, const struct segment *segment, int fd)
+{
+	return (struct spool_source){
+		store->disk, fd, (uint32_t)segment->number, segment->epoch};
+}
+
+size_t segment_count(const struct store *store, enum segment_state state, enum segment_class kind)
+{
+	size_t count = 0;
+
+	LIST_EACH (const struct segment, segment, &store->states[state], link)
+		count += segment->kind == kind;
+	return count;
+}
+
+struct segment *segment_free(const struct store *store, enum segment_class kind)
+{
+	LIST_EACH (struct segment, segment, &store->states[SEGMENT_FREE], link)
+		if (segment->kind == kind)
+			return segment;
+	return NULL;
+}
+
+/* [S] 64 random bits, new for each use and secret: no record of an earlier use and no bytes in a
+ * body can pass for a record of this one. */
+uint64_t epoch_new(const struct store *store)
+{
+	uint64_t epoch = 0;
+
+	if (store->scale.epoch)
+		return store->scale.epoch(store->scale.epoch_owner);
+	while (epoch == 0)
+		panic_if(getrandom(&epoch, sizeof epoch, 0) != sizeof epoch,
+			"the system gives no random bytes");
+	return epoch;
+}
+
+/* [S] The header stands twice. One copy is durable before the other is touched: a crash that tears
+ * one leaves the other whole, the old or the new. */
+enum status header_pair_write(struct store *store, int fd, const struct segment_header *header)
+{
+	segment_header_encode(header, store->block);
+	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK)
+		if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, at) !=
+				STATUS_OK ||
+			disk_sync(store->disk, fd) != STATUS_OK)
+			return STATUS_FAILED;
+	return STATUS_OK;
+}
+
+enum header_read header_pair_read(struct store *store, int fd, struct segment_header *header)
+{
+	enum header_read best = HEADER_DAMAGED;
+
+	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK) {
+		struct segment_header seen;
+		if (disk_read(store->disk, fd, store->block, SPOOL_BLOCK, at) != STATUS_OK)
+			continue;
+		enum header_read read = segment_header_decode(store->block, &seen);
+		if (read == HEADER_DAMAGED)
+			continue;
+		if (best == HEADER_DAMAGED || seen.generation > header->generation) {
+			best = read;
+			*header = seen;
+		}
+	}
+	return best;
+}
+
+static enum status headers_write(struct store *store, const struct segment *segment, int fd)
+{
+	struct segment_header header = {
+		.format = SPOOL_FORMAT,
+		.segment_class = (uint8_t)segment->kind,
+		.number = (uint32_t)segment->number,
+		.generation = segment->generation,
+		.epoch = segment->epoch,
+		.size = segment->size,
+	};
+
+	return header_pair_write(store, fd, &header);
+}
+
+static enum status zeros_write(struct disk *disk, int fd, uint64_t at, uint64_t size)
+{
+	while (size > 0) {
+		struct slice part = {zeros, size < sizeof zeros ? (size_t)size : sizeof zeros};
+		if (disk_write(disk, fd, part, (off_t)at) != STATUS_OK)
+			return STATUS_FAILED;
+		at += part.len;
+		size -= part.len;
+	}
+	return STATUS_OK;
+}
+
+/* Writing out */
+
+static enum status making_begin(struct store *store)
+{
+	struct making *making = &store->making;
+	char name[16];
+
+	making->number = ++store->last_number;
+	making->written = 0;
+	number_name(name, making->number, 6);
+	making->fd = store->disk->open(
+		store->disk, store->small, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	return making->fd >= 0 ? STATUS_OK : STATUS_FAILED;
+}
+
+/* Disk full, or broken: the space goes back at once. */
+static enum status making_fail(struct store *store, enum segment_class kind, uint32_t number)
+{
+	int error = errno;
+	char name[16];
+
+	number_name(name, number, 6);
+	store->disk->unlink(store->disk, segment_folder(store, kind), name);
+	errno = error ? error : EIO;
+	return STATUS_FAILED;
+}
+
+/* Headers, then the name: only now does the segment exist. */
+static enum status segment_finish(
+	struct store *store, enum segment_class kind, uint32_t number, int fd)
+{
+	struct segment fresh = {
+		.number = number,
+		.kind = kind,
+		.generation = 1,
+		.epoch = epoch_new(store),
+		.size = kind == SEGMENT_BIG ? SEGMENT_DATA_AT : store->scale.segment,
+	};
+	enum status status = headers_write(store, &fresh, fd);
+
+	if (status == STATUS_OK)
+		status = disk_sync_folder(store->disk, segment_folder(store, kind));
+	int error = errno;
+	store->disk->close(store->disk, fd);
+	errno = error;
+	if (status != STATUS_OK)
+		return making_fail(store, kind, number);
+	struct segment *segment = segment_add(store, kind, number);
+	segment->generation = fresh.generation;
+	segment->epoch = fresh.epoch;
+	segment->size = fresh.size;
+	segment_move(store, segment, SEGMENT_FREE);
+	return STATUS_OK;
+}
+
+/* One slice of zeros, flushed: the loop is held up by 2 MiB at most. */
+enum status segment_make_slice(struct store *store, bool *ready)
+{
+	struct making *making = &store->making;
+
+	*ready = false;
+	if (making->fd < 0 && making_begin(store) != STATUS_OK)
+		return STATUS_FAILED;
+	uint64_t left = store->scale.segment - making->written;
+	uint64_t size = left < MAKE_SLICE ? left : MAKE_SLICE;
+	if (zeros_write(store->disk, making->fd, making->written, size) != STATUS_OK ||
+		disk_sync(store->disk, making->fd) != STATUS_OK) {
+		int error = errno;
+		store->disk->close(store->disk, making->fd);
+		making->fd = -1;
+		errno = error;
+		return making_fail(store, SEGMENT_SMALL, making->number);
+	}
+	making->written += size;
+	if (making->written < store->scale.segment)
+		return STATUS_OK;
+	int fd = making->fd;
+	making->fd = -1;
+	*ready = true;
+	return segment_finish(store, SEGMENT_SMALL, making->number, fd);
+}
+
+/* A big file begins with its headers alone: how large its message will be, nobody knows yet. */
+static enum status big_make(struct store *store)
+{
+	char name[16];
+	uint32_t number = ++store->last_number;
+
+	number_name(name, number, 6);
+	int fd = store->disk->open(
+		store->disk, store->big, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	return fd < 0 ? STATUS_FAILED : segment_finish(store, SEGMENT_BIG, number, fd);
+}
+
+enum status segment_make_now(struct store *store, enum segment_class kind)
+{
+	if (kind == SEGMENT_BIG)
+		return big_make(store);
+	for (bool ready = false; !ready;)
+		if (segment_make_slice(store, &ready) != STATUS_OK)
+			return STATUS_FAILED;
+	return STATUS_OK;
+}
+
+/* Recycling and removal */
+
+bool segment_is_spent(const struct segment *segment)
+{
+	return (segment->state == SEGMENT_SEALED || segment->state == SEGMENT_SUSPECT) &&
+		segment->live == 0 && segment->holds == 0;
+}
+
+static void segment_tell_forgotten(struct store *store, const struct segment *segment)
+{
+	for (size_t i = 0; i < FORGETTERS && store->forgetters[i].forget; i++)
+		store->forgetters[i].forget(
+			store->forgetters[i].owner, (uint32_t)segment->number);
+}
+
+/* [S] New generation and epoch, flushed; only then may the segment be handed out, and only then may
+ * the results of its messages be forgotten: else the old header returns, and its mail with it. */
+static bool segment_recycle(struct store *store, struct segment *segment)
+{
+	int fd = segment_open(store, segment, O_RDWR);
+
+	if (fd < 0)
+		return false;
+	segment->generation++;
+	segment->epoch = epoch_new(store);
+	enum status status = headers_write(store, segment, fd);
+	store->disk->close(store->disk, fd);
+	if (status != STATUS_OK) {
+		/* Which header the disk has is not known: never used, never forgotten. */
+		segment_move(store, segment, SEGMENT_DAMAGED);
+		damage_tell(store, segment, 0, 0, "its new header could not be written", 0);
+		return false;
+	}
+	segment_forget_shown(store, segment);
+	segment->known = SEGMENT_DATA_AT;
+	segment->live_bytes = segment->all_bytes = 0;
+	segment->sparse_since = 0;
+	segment_move(store, segment, SEGMENT_FREE);
+	return true;
+}
+
+/* [S] The same for a removal: the results are kept until the name is gone from the disk. */
+static void segment_remove(struct store *store, struct segment *segment)
+{
+	char name[16];
+	int folder = segment_folder(store, segment->kind);
+
+	number_name(name, (uint32_t)segment->number, 6);
+	if (store->disk->unlink(store->disk, folder, name) != 0 ||
+		disk_sync_folder(store->disk, folder) != STATUS_OK) {
+		segment_move(store, segment, SEGMENT_DAMAGED);
+		damage_tell(store, segment, 0, 0, "it could not be removed", 0);
+		return;
+	}
+	segment_forget_shown(store, segment);
+	segment_close(store, segment);
+	list_remove(&segment->link);
+	map_take(store->segments, map_key(&segment->number));
+	free(segment->shown);
+	free(segment);
+}
+
+/* A few big files are kept: blocks written before need no new metadata when they are used again.
+ * They keep their size (old records in them have another epoch); more than a few would hoard
+ * space, so those are removed, long after the message's path has ended. */
+void segment_retire(struct store *store, struct segment *segment)
+{
+	bool surplus = segment->kind == SEGMENT_BIG &&
+		segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= FREE_BIG_MOST;
+
+	segment_tell_forgotten(store, segment);
+	if (segment->holds > 0)
+		return;
+	if (segment->state == SEGMENT_SUSPECT || surplus)
+		segment_remove(store, segment);
+	else
+		(void)segment_recycle(store, segment);
+}
+
+static bool spent_retire_one(struct store *store, enum segment_class kind)
+{
+	if (store_needs_flush(store))
+		return false; /* [S] the results that say its messages are done come first */
+	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
+		if (segment->kind == kind && segment_is_spent(segment)) {
+			segment_retire(store, segment);
+			return true;
+		}
+	return false;
+}
+
+struct segment *segment_take(struct store *store, enum segment_class kind, size_t least)
+{
+	while (segment_count(store, SEGMENT_FREE, kind) <= least)
+		if (!spent_retire_one(store, kind) && segment_make_now(store, kind) != STATUS_OK)
+			return NULL;
+	return segment_free(store, kind);
+}
+
+/* The reserve: a file of zeros that is removed when results or reports meet a full disk. */
+
+enum status reserve_make(struct store *store)
+{
+	int fd = store->disk->open(
+		store->disk, store->folder, "reserve", O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0)
+		return STATUS_FAILED;
+	off_t size = store->disk->size(store->disk, fd);
+	enum status status = STATUS_OK;
+	if (size < 0 || (uint64_t)size < store->scale.reserve)
+		status = zeros_write(store->disk, fd, 0, store->scale.reserve);
+	if (status == STATUS_OK)
+		status = disk_sync(store->disk, fd);
+	store->disk->close(store->disk, fd);
+	store->reserved = status == STATUS_OK;
+	if (status != STATUS_OK)
+		store->disk->unlink(store->disk, store->folder, "reserve");
+	return status;
+}
+
+bool reserve_spend(struct store *store)
+{
+	if (!store->reserved)
+		return false;
+	store->reserved = false;
+	store->tend_due = true;
+	return store->disk->unlink(store->disk, store->folder, "reserve") == 0;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's life between start-up and end: giving segments, learning of mail, tending. The
+ * contract is in store.h. */
+#include "spool/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "spool/keeping.h"
+
+enum {
+	SPARSE_AFTER_S = 3600,
+	SPARSE_LOOK_S = 60,
+	RETIRE_AT_ONCE = 4,
+};
+
+void store_close(struct store *store)
+{
+	size_t at = 0;
+	int folders[] = {store->small, store->big, store->results_folder, store->damaged,
+		store->lock, store->making.fd};
+
+	own_close(store);
+	results_close(store);
+	facts_free(store);
+	for (struct segment *segment; (segment = map_next(store->segments, &at));) {
+		segment_close(store, segment);
+		segment_forget_shown(store, segment);
+		free(segment->shown);
+		free(segment);
+	}
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (folders[i] >= 0)
+			store->disk->close(store->disk, folders[i]);
+	map_free(store->segments);
+	map_free(store->messages);
+	arena_free(store->scratch);
+	free(store->batch);
+	free(store);
+}
+
+/* Writers */
+
+/* One FREE small segment stays for the store's own reports: `least`. */
+int store_give(
+	struct store *store, enum segment_class kind, unsigned writer, struct spooling_give *give)
+{
+	struct segment *segment = segment_take(store, kind, kind == SEGMENT_SMALL ? 1 : 0);
+	int fd = segment ? segment_open(store, segment, O_RDWR) : -1;
+
+	if (fd < 0)
+		return -1;
+	segment->writer = writer;
+	segment_move(store, segment, SEGMENT_ACTIVE);
+	give->segment_class = (uint8_t)kind;
+	give->number = (uint32_t)segment->number;
+	give->epoch = segment->epoch;
+	give->size = segment->size;
+	return fd;
+}
+
+/* What an edge says is checked: it may be another's segment, or one of an earlier use. */
+static struct segment *segment_written(struct store *store, uint32_t number, uint64_t epoch)
+{
+	struct segment *segment = segment_find(store, number);
+
+	if (!segment || segment->epoch != epoch || segment->state != SEGMENT_ACTIVE ||
+		segment->writer == OWN_WRITER)
+		return NULL;
+	return segment;
+}
+
+static void committed_walk(struct store *store, struct segment *segment, uint64_t durable)
+{
+	struct walk walk;
+	struct record record;
+	uint64_t at;
+	struct spool_source source =
+		segment_source(store, segment, segment_reading(store, segment));
+
+	/* One pread for a group of the usual size: the walk reads no further than `durable`. */
+	walk_begin(&walk, &source, segment->known, durable,
+		segment->kind == SEGMENT_BIG ? WALK_SPARSE : WALK_DENSE);
+	while (walk_next(&walk, &record, &at)) {
+		if (record.type != RECORD_MESSAGE || !record_is_known(&record) ||
+			kept_find(store, record.id, record.origin))
+			continue;
+		struct kept *kept = kept_put(store, segment, &record, at);
+		if (!kept_announce(store, kept, &walk))
+			damage_tell(store, segment, at, at + record_extent(record.length),
+				"a message just written cannot be read", record.id);
+	}
+	walk_end(&walk);
+	segment->known = durable;
+}
+
+static void segment_committed(struct store *store, struct segment *segment, uint64_t durable)
+{
+	int fd = segment_reading(store, segment);
+	off_t size = fd < 0 ? -1 : store->disk->size(store->disk, fd);
+
+	/* Without a descriptor or beyond the end: `known` stays, the next call reads it all. */
+	if (durable > segment->known && size >= 0 && durable <= (uint64_t)size)
+		committed_walk(store, segment, durable);
+}
+
+void store_committed(struct store *store, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct segment *segment = segment_written(store, number, epoch);
+
+	if (segment)
+		segment_committed(store, segment, durable);
+}
+
+void store_done(struct store *store, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct segment *segment = segment_written(store, number, epoch);
+
+	if (!segment)
+		return;
+	segment_committed(store, segment, durable);
+	segment_move(store, segment, SEGMENT_SEALED);
+}
+
+void store_suspect(struct store *store, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct segment *segment = segment_written(store, number, epoch);
+
+	if (!segment)
+		return;
+	segment_committed(store, segment, durable);
+	segment_move(store, segment, SEGMENT_SUSPECT);
+}
+
+/* Steps 2 to 5 of start-up for one segment, from the last offset known. */
+static void segment_orphaned(struct store *store, struct segment *segment)
+{
+	int fd = segment_open(store, segment, O_RDWR);
+
+	if (fd < 0) {
+		segment_move(store, segment, SEGMENT_DAMAGED);
+		damage_tell(store, segment, 0, 0, "its writer died and it cannot be opened", 0);
+		return;
+	}
+	enum segment_state sound =
+		disk_sync(store->disk, fd) == STATUS_OK ? SEGMENT_SEALED : SEGMENT_SUSPECT;
+	segment_survey(store, segment, fd, segment->known, sound);
+	segment_announce(store, segment, fd);
+	store->disk->close(store->disk, fd);
+}
+
+void store_writer_died(struct store *store, unsigned writer)
+{
+	LIST_EACH (struct segment, segment, &store->states[SEGMENT_ACTIVE], link)
+		if (segment->writer == writer)
+			segment_orphaned(store, segment);
+}
+
+/* Readers */
+
+int store_open_segment(
+	struct store *store, uint32_t number, uint64_t *epoch, enum segment_class *kind)
+{
+	struct segment *segment = segment_find(store, number);
+
+	if (!segment) {
+		errno = ENOENT;
+		return -1;
+	}
+	*epoch = segment->epoch;
+	*kind = segment->kind;
+	return segment_open(store, segment, O_RDONLY);
+}
+
+void store_hold(struct store *store, uint32_t number)
+{
+	struct segment *segment = segment_find(store, number);
+
+	panic_if(!segment, "segment %u is held, but there is none", number);
+	segment->holds++;
+}
+
+void store_release(struct store *store, uint32_t number)
+{
+	struct segment *segment = segment_find(store, number);
+
+	panic_if(!segment || segment->holds == 0, "segment %u is released, but nobody holds it",
+		number);
+	if (--segment->holds == 0)
+		store->tend_due = true;
+}
+
+void store_on_forget(
+	struct store *store, void (*forget)(void *owner, uint32_t number), void *owner)
+{
+	for (size_t i = 0; i < FORGETTERS; i++)
+		if (!store->forgetters[i].forget) {
+			store->forgetters[i].forget = forget;
+			store->forgetters[i].owner = owner;
+			return;
+		}
+	panic("too many want to hear of forgotten segments");
+}
+
+enum read_back store_read(struct store *store, const struct stored *stored, struct arena *arena,
+	struct message *message, struct slice *payload)
+{
+	struct segment *segment = segment_find(store, stored->segment);
+	int fd = segment ? segment_open(store, segment, O_RDONLY) : -1;
+	struct record record;
+
+	if (fd < 0)
+		return READ_FAILED;
+	struct spool_source source = segment_source(store, segment, fd);
+	enum spool_read read = spool_read_payload(&source, stored->at, arena, &record, payload);
+	store->disk->close(store->disk, fd);
+	if (read == SPOOL_READ_FAILED)
+		return READ_FAILED;
+	if (read == SPOOL_READ_OK && record.id == stored->id && record.origin == stored->origin &&
+		message_decode(*payload, arena, message))
+		return READ_OK;
+	damage_tell(store, segment, stored->at, stored->at + record_extent(stored->length),
+		"an acknowledged message cannot be read", stored->id);
+	if (segment->state != SEGMENT_ACTIVE)
+		segment_move(store, segment, SEGMENT_DAMAGED);
+	return READ_DAMAGED;
+}
+
+/* Tending */
+
+/* A handful at a time: each costs two flushes. True: there are more. */
+static bool spent_retire(struct store *store)
+{
+	static const enum segment_state states[] = {SEGMENT_SEALED, SEGMENT_SUSPECT};
+	size_t retired = 0;
+
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		LIST_EACH (struct segment, segment, &store->states[states[i]], link) {
+			if (!segment_is_spent(segment))
+				continue;
+			if (retired++ == RETIRE_AT_ONCE)
+				return true;
+			/* [S] The results that say its messages are done are flushed first. */
+			if (store_needs_flush(store) && store_flush(store) != STATUS_OK)
+				return false;
+			segment_retire(store, segment);
+		}
+	return false;
+}
+
+/* Copying one big message would copy a whole file for nothing: only small ones move. */
+static bool segment_is_sparse(struct segment *segment, wall_ns now)
+{
+	bool sparse = segment->kind == SEGMENT_SMALL && segment->live > 0 &&
+		segment->live_bytes * 10 < segment->size * 3;
+
+	if (!sparse)
+		segment->sparse_since = 0;
+	else if (segment->sparse_since == 0)
+		segment->sparse_since = now;
+	return sparse && now - segment->sparse_since >= SPARSE_AFTER_S * NS_PER_S;
+}
+
+static void stragglers_move(struct store *store, struct segment *segment)
+{
+	for (size_t i = 0; i < segment->shown_count; i++) {
+		struct kept *kept = segment->shown[i];
+		if (kept->segment == segment && kept->left > 0 &&
+			own_copy(store, kept) != STATUS_OK)
+			break; /* tried again at the next look */
+	}
+}
+
+static void sparse_tend(struct store *store, wall_ns now)
+{
+	if (now < store->sparse_at)
+		return;
+	store->sparse_at = now + SPARSE_LOOK_S * NS_PER_S;
+	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
+		if (segment_is_sparse(segment, now) && segment->holds == 0) {
+			stragglers_move(store, segment);
+			return; /* one segment at a look */
+		}
+}
+
+static void results_tend(struct store *store)
+{
+	const struct results *results = &store->results;
+	bool due = results->end > store->scale.checkpoint && results->end > 2 * results->begun;
+
+	if ((results->broken || due) && results_checkpoint(store) != STATUS_OK)
+		store->tend_due = true;
+}
+
+/* The reserve comes back once there is room for more than what is needed at once. */
+static void reserve_tend(struct store *store)
+{
+	if (!store->reserved && reserve_make(store) != STATUS_OK)
+		store->reserved = false; /* the disk is still full: tried again after the next change */
+}
+
+/* Segments are written out ahead of need; a full disk stops that until something is freed. */
+static bool free_tend(struct store *store)
+{
+	bool ready = false;
+
+	if (store->making.fd < 0 &&
+		segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) >= store->scale.free) {
+		reserve_tend(store);
+		return false;
+	}
+	return segment_make_slice(store, &ready) == STATUS_OK;
+}
+
+bool store_tend(struct store *store, wall_ns now)
+{
+	bool more = false;
+
+	own_tend(store, now);
+	sparse_tend(store, now);
+	if (!store->tend_due)
+		return false;
+	store->tend_due = false;
+	results_tend(store);
+	if (!store->results.broken && !store->results.flushing)
+		more = spent_retire(store);
+	if (!more)
+		more = free_tend(store);
+	store->tend_due = store->tend_due || more;
+	return more;
+}
+
+struct store_counts store_count(const struct store *store)
+{
+	struct store_counts counts = {.messages = store->live, .bytes = store->live_bytes};
+
+	for (size_t i = 0; i < SEGMENT_STATES; i++)
+		counts.segments[i] = segment_count(store, (enum segment_state)i, SEGMENT_SMALL) +
+			segment_count(store, (enum segment_state)i, SEGMENT_BIG);
+	return counts;
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house rules a machine can hold: layers, headers, format, shape, licence lines, manual pages."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import shape
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.chdir(ROOT)
+
+# From the ground up. A room may include the rooms of lines above its own, and itself.
+LAYERS = [
+    ["base"],
+    ["run", "wire"],
+    ["reason", "packets"],
+    ["role"],
+    ["dns"],
+    ["policy"],
+    ["journal", "spool"],
+    ["deliver"],
+    ["smtpin", "smtpout", "queue"],
+    ["control", "diagnose"],
+    ["supervisor"],
+    ["cmd"],
+]
+ROOMS = [room for layer in LAYERS for room in layer]
+
+
+def tracked(*patterns):
+    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+                         capture_output=True, text=True, check=True).stdout
+    return [f for f in out.split() if os.path.exists(f)]
+
+
+def need(tool):
+    if not shutil.which(tool):
+        pytest.skip(f"{tool} is missing")
+
+
+def test_arrows_point_down_only():
+    level = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+    wrong = []
+    for file in tracked("*.c", "*.h"):
+        room = file.split("/")[0]
+        if room not in level:
+            continue
+        for name in re.findall(r'^#include "(\w+)/', open(file).read(), re.M):
+            test = file.endswith(("_test.c", "_fuzz.c"))
+            allowed = name == room or level.get(name, 99) < level[room]
+            if not allowed and not (test and name in level):
+                wrong.append(f"{file} includes {name}/")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_is_in_the_layers_and_has_a_readme():
+    for file in tracked("*.c"):
+        room = file.split("/")[0]
+        assert room in ROOMS + ["tests", "bench"], f"{file}: its room is in no layer"
+    for room in ROOMS:
+        if room == "cmd" or not tracked(room + "/*.c"):
+            continue
+        lines = open(room + "/README.md").read().splitlines()
+        assert 8 <= len(lines) <= 60, f"{room}/README.md has {len(lines)} lines"
+
+
+def test_each_header_compiles_alone(tmp_path):
+    flags = subprocess.run(["pkg-config", "--cflags", "libevent_core", "libcrypto", "libunbound", "jansson"],
+                           capture_output=True, text=True, check=True).stdout.split()
+    for header in tracked("*.h"):
+        source = tmp_path / "alone.c"
+        source.write_text(f'#include "{header}"\n#include "{header}"\n')
+        made = subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Werror", "-fsyntax-only", "-I.", *flags,
+                               str(source)], capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+
+
+def test_format_is_that_of_clang_format():
+    need("clang-format")
+    made = subprocess.run(["clang-format", "--dry-run", "--Werror", *tracked("*.c", "*.h")], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[:4000]
+
+
+def test_functions_stay_short():
+    need("ctags")
+    lines = [f[0] for f in shape.functions()]
+    assert shape.percentile(lines, .5) <= 15
+    assert shape.percentile(lines, .95) <= 60
+
+
+def test_every_source_names_its_licence():
+    for file in tracked("*.c", "*.h", "*.S", "*.py"):
+        first = open(file).read(200)
+        assert "SPDX-License-Identifier: Apache-2.0" in first, file
+
+
+def test_no_word_of_unfinished_work():
+    words = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    for file in tracked("*.c", "*.h", "*.S", "*.md", "*.sh"):
+        found = words.search(open(file).read())
+        assert not found, f"{file}: {found.group()}"
+
+
+@pytest.mark.parametrize("page", sorted(glob.glob("man/*.[158]")))
+def test_manual_pages_lint(page):
+    need("mandoc")
+    made = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout
+
+
+def test_links_of_the_documents_lead_somewhere():
+    for file in tracked("*.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", open(file).read()):
+            if "://" not in target:
+                assert os.path.exists(os.path.join(os.path.dirname(file), target)), f"{file}: {target}"
+
+
+def test_the_layers_of_the_build_are_those_of_this_test():
+    order = re.findall(r"^subdir\('(\w+)'\)", open("meson.build").read(), re.M)
+    rooms = [room for room in order if room in ROOMS]
+    place = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+    assert [place[room] for room in rooms] == sorted(place[room] for room in rooms)
+    assert sorted(rooms) == sorted(ROOMS)

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real posternd with real clients, on loopback and port 0; everything it makes lies in tmp_path."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build"))
+FLAVOUR = os.environ.get("POSTERN_FLAVOUR", "gcc")
+POSTERND = os.path.join(BUILD, FLAVOUR, "cmd", "posternd")
+POSTERN = os.path.join(BUILD, FLAVOUR, "cmd", "postern")
+CORPORA = os.environ.get("POSTERN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora"))
+CAN = set(os.environ.get("POSTERN_CAN", "").split()) or set(
+    subprocess.run([os.path.join(ROOT, "scripts/probe")], cwd=ROOT, capture_output=True, text=True).stdout.split())
+TORTURE = bool(os.environ.get("POSTERN_TORTURE"))
+
+
+def need(word):
+    """Skips by the name of what this machine lacks (scripts/probe)."""
+    if word not in CAN:
+        pytest.skip(f"this machine lacks {word}")
+
+
+def corpus(*path):
+    place = os.path.join(CORPORA, *path)
+    if not os.path.exists(place):
+        pytest.skip(f"the corpus {path[0]} is absent (POSTERN_CORPORA)")
+    return place
+
+
+@pytest.fixture(scope="session")
+def peers():
+    """Unpacks a Debian package with a server beside us, below the build folder; gives its root."""
+    def fetch(package):
+        need("packages")
+        folder = os.path.join(BUILD, "peers", package)
+        made = subprocess.run([os.path.join(ROOT, "scripts/peer"), package, folder], capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"{package} cannot be fetched: {made.stderr.strip()[-200:]}")
+        return os.path.join(folder, "root")
+    return fetch
+
+
+class Sink:
+    """An SMTP server that keeps every message as raw bytes. `answers` maps a verb, or "." for the final
+    dot, to a reply or to a function of (line, number of the connection) that gives one; None closes."""
+
+    def __init__(self, answers=None, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 99999999"), host="127.0.0.1"):
+        self.answers, self.extensions = answers or {}, extensions
+        self.messages, self.lock = [], threading.Lock()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((host, 0))
+        self.listener.listen(128)
+        self.port, self.connections, self.open = self.listener.getsockname()[1], 0, True
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while self.open:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(client, self.connections), daemon=True).start()
+
+    def answer(self, verb, line, number, usual):
+        given = self.answers.get(verb, usual)
+        return given(line, number) if callable(given) else given
+
+    def serve(self, client, number):
+        try:
+            with client, client.makefile("rb") as lines:
+                self.converse(client, lines, number)
+        except (OSError, ValueError):
+            pass
+
+    def converse(self, client, lines, number):
+        def say(reply):
+            if reply is None:
+                client.close()
+                raise ValueError("closed as asked")
+            client.sendall(reply.encode() + b"\r\n")
+        sender, recipients = None, []
+        say(self.answer("banner", b"", number, "220 sink.example ESMTP"))
+        for line in lines:
+            verb = line[:4].upper().decode("latin-1").strip()
+            if verb == "EHLO":
+                replies = ["sink.example", *self.extensions]
+                say("\r\n".join(f"250{'-' if i < len(replies) - 1 else ' '}{r}" for i, r in enumerate(replies)))
+            elif verb == "MAIL":
+                sender, recipients = line, []
+                say(self.answer("MAIL", line, number, "250 2.1.0 ok"))
+            elif verb == "RCPT":
+                reply = self.answer("RCPT", line, number, "250 2.1.5 ok")
+                if reply and reply.startswith("2"):
+                    recipients.append(re.search(rb"<([^>]*)>", line).group(1))
+                say(reply)
+            elif verb == "DATA":
+                if not recipients:
+                    say("554 5.5.1 no valid recipients")
+                    continue
+                say(self.answer("DATA", line, number, "354 go on"))
+                raw = b""
+                while not (raw == b".\r\n" or raw.endswith(b"\r\n.\r\n")):
+                    piece = lines.readline()
+                    if not piece:
+                        return
+                    raw += piece
+                reply = self.answer(".", raw, number, "250 2.0.0 kept")
+                if reply and reply.startswith("2"):
+                    with self.lock:
+                        self.messages.append((sender, recipients, unstuff(raw[:-3])))
+                say(reply)
+            elif verb == "QUIT":
+                say("221 2.0.0 bye")
+                return
+            else:
+                say(self.answer(verb, line, number, "250 2.0.0 ok"))
+
+    def wait(self, count, seconds=20):
+        end = time.monotonic() + seconds
+        while len(self.messages) < count and time.monotonic() < end:
+            time.sleep(0.01)
+        return self.messages
+
+    def close(self):
+        self.open = False
+        self.listener.close()
+
+
+def unstuff(raw):
+    return b"".join(line[1:] if line.startswith(b".") else line for line in raw.splitlines(keepends=True)) \
+        if b"\r" not in raw.replace(b"\r\n", b"") and b"\n" not in raw.replace(b"\r\n", b"") else \
+        b"\r\n".join(part[1:] if part.startswith(b".") else part for part in raw.split(b"\r\n"))
+
+
+@pytest.fixture
+def sink():
+    made = []
+
+    def start(*args, **kwargs):
+        made.append(Sink(*args, **kwargs))
+        return made[-1]
+    yield start
+    for one in made:
+        one.close()
+
+
+class Daemon:
+    """posternd over a configuration text; `{state}` in it is the state folder."""
+
+    def __init__(self, folder, text, options=(), env=None, wait=True):
+        self.folder, self.state = str(folder), os.path.join(str(folder), "state")
+        self.config = os.path.join(self.folder, "postern.conf")
+        self.options, self.env = list(options), {**os.environ, **(env or {})}
+        self.write(text)
+        self.process, self.log = None, os.path.join(self.folder, "log")
+        if wait:
+            self.start()
+
+    def write(self, text):
+        if "hostname" not in text:
+            text = "hostname mx.test.example\n" + text
+        if "state " not in text:
+            text = f'state "{self.state}"\n' + text
+        with open(self.config, "w") as file:
+            file.write(text)
+
+    def start(self):
+        self.mark = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        self.process = subprocess.Popen([POSTERND, "-c", self.config, *self.options], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=open(self.log, "ab"), env=self.env,
+                                        cwd=self.folder)
+        self.wait_ready()
+
+    def wait_ready(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in self.lines():
+                if line.get("event") == "ready":
+                    self.ready = line
+                    self.port = int(re.search(r"127\.0\.0\.1:(\d+)", json.dumps(line)).group(1))
+                    return
+            if self.process.poll() is not None:
+                raise AssertionError(f"posternd ended with {self.process.returncode}:\n{self.output()}")
+            time.sleep(0.01)
+        raise AssertionError(f"posternd is not ready:\n{self.output()}")
+
+    def output(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()
+
+    def lines(self):
+        found = []
+        for line in self.output()[self.mark:].splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                pass
+        return found
+
+    def pids(self):
+        """Every process of this daemon, the supervisor first."""
+        found = [self.process.pid]
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open(f"/proc/{name}/stat") as file:
+                        if int(file.read().rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                            found.append(int(name))
+                except (OSError, IndexError):
+                    pass
+        return found
+
+    def kill(self):
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+
+    def stop(self, seconds=40):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"posternd did not end:\n{self.output()[-4000:]}")
+        return self.process.returncode if self.process else None
+
+    def postern(self, *words, status=None):
+        ran = subprocess.run([POSTERN, "-c", self.config, *words], capture_output=True, text=True, timeout=60,
+                             cwd=self.folder, stdin=subprocess.DEVNULL)
+        if status is not None:
+            assert ran.returncode == status, f"{words}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
+        return ran
+
+    def json(self, *words, status=0):
+        return [json.loads(line) for line in self.postern(*words, "--json", status=status).stdout.splitlines()]
+
+    def maildir(self, address):
+        local, domain = address.rsplit("@", 1)
+        return os.path.join(self.folder, "mail", domain, local)
+
+    def mails(self, address, count=0, seconds=20):
+        """The messages in a Maildir as bytes, waiting until there are `count`."""
+        folder, end = os.path.join(self.maildir(address), "new"), time.monotonic() + seconds
+        while True:
+            names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+            if len(names) >= count or time.monotonic() > end:
+                return [open(os.path.join(folder, name), "rb").read() for name in names]
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = []
+
+    def start(text, **more):
+        folder = tmp_path / f"daemon{len(made)}"
+        folder.mkdir()
+        os.chmod(folder, 0o755)
+        os.chmod(tmp_path, 0o755)
+        made.append(Daemon(folder, text.replace("{mail}", str(folder / "mail")), **more))
+        return made[-1]
+    yield start
+    for one in made:
+        if one.process and one.process.poll() is None:
+            one.kill()
+        output = one.output() if os.path.exists(one.log) else ""
+        assert "panic at" not in output and "AddressSanitizer" not in output and "runtime error" not in output, output[-6000:]
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+RELAY = """
+listen smtp "127.0.0.1:0"
+domain ours.example any recipient deliver maildir "{mail}/%d/%l"
+network office 127.0.0.1/32
+relay for network office
+deliver * via "127.0.0.1:{port}"
+"""
+
+
+@pytest.fixture
+def relay(daemon, sink):
+    """A relay for 127.0.0.1 (127.0.0.2 is a stranger), its smarthost a sink."""
+    to = sink()
+    started = daemon(RELAY.replace("{port}", str(to.port)))
+    started.sink = to
+    return started
+
+
+class Client:
+    """Raw SMTP, for what clients that behave would not send."""
+
+    def __init__(self, port, source="127.0.0.1", greet=True):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+        self.lines = self.socket.makefile("rb")
+        if greet:
+            self.banner = self.reply()
+
+    def send(self, raw):
+        self.socket.sendall(raw if isinstance(raw, bytes) else raw.encode())
+
+    def reply(self):
+        """One whole reply, "" at the end of the connection."""
+        whole = b""
+        while True:
+            try:
+                line = self.lines.readline()
+            except OSError:
+                line = b""
+            whole += line
+            if len(line) < 4 or line[3:4] != b"-":
+                return whole.decode("utf-8", "replace").rstrip("\r\n")
+
+    def say(self, line):
+        self.send(line.encode() + b"\r\n" if isinstance(line, str) else line + b"\r\n")
+        return self.reply()
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()

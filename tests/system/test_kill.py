@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of all processes at random moments under load: every message answered 250 arrives, whole."""
+import hashlib
+import random
+import re
+import threading
+import time
+
+from conftest import RELAY, TORTURE, Client
+
+ROUNDS = 100 if TORTURE else 6
+
+
+def body_of(token):
+    rng = random.Random(token)
+    size = rng.choice([200, 5_000, 40_000, 300_000]) if rng.random() < 0.1 else rng.choice([200, 2_000, 6_000])
+    text = f"X-Token: {token}\r\n\r\n" + "".join(rng.choice(["a", "b", ".", " ", "\r\n", "\r\n."]) for _ in range(size))
+    return text.encode() + b"\r\n"
+
+
+class Load(threading.Thread):
+    """Sends until the connection breaks; remembers what was answered 250."""
+
+    def __init__(self, server, name):
+        super().__init__(daemon=True)
+        self.server, self.label, self.acknowledged, self.stopping = server, name, [], False
+
+    def run(self):
+        number = 0
+        while not self.stopping:
+            try:
+                client = Client(self.server.port)
+                client.say("EHLO load.example")
+                while not self.stopping:
+                    token = f"{self.label}-{number}"
+                    number += 1
+                    self.one(client, token)
+            except (OSError, ValueError, AssertionError):
+                time.sleep(0.02)
+
+    def one(self, client, token):
+        client.send(f"MAIL FROM:<a@ours.example>\r\nRCPT TO:<{token}@elsewhere.example>\r\nDATA\r\n")
+        if [client.reply()[:3] for _ in range(3)] != ["250", "250", "354"]:
+            raise ValueError("broken")
+        raw = body_of(token)
+        client.send(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        if client.reply().startswith("250 2.0.0 kept"):
+            self.acknowledged.append(token)
+        else:
+            raise ValueError("broken")
+
+
+def test_every_message_answered_250_arrives_and_none_is_damaged(daemon, sink):
+    to = sink()
+    server = daemon(RELAY.replace("{port}", str(to.port)) + "retry for 1 days first after 1 seconds at most 2 seconds\n")
+    rng = random.Random(time.time())
+    acknowledged = []
+    for round_number in range(ROUNDS):
+        loads = [Load(server, f"r{round_number}c{i}") for i in range(4)]
+        for load in loads:
+            load.start()
+        time.sleep(rng.uniform(0.2, 1.2))
+        server.kill()
+        for load in loads:
+            load.stopping = True
+            load.join(10)
+            acknowledged += load.acknowledged
+        server.start()
+    assert len(acknowledged) > ROUNDS
+    wanted = {f"{token}@elsewhere.example".encode() for token in acknowledged}
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not wanted <= {r for _, rs, _ in to.messages for r in rs}:
+        time.sleep(0.1)
+    lost = wanted - {r for _, rs, _ in to.messages for r in rs}
+    assert not lost, f"{len(lost)} of {len(wanted)} lost: {sorted(lost)[:5]}"
+    for _, recipients, raw in to.messages:
+        token = recipients[0].split(b"@")[0].decode()
+        sent = body_of(token)
+        assert hashlib.sha256(raw[-len(sent):]).digest() == hashlib.sha256(sent).digest(), token
+        assert re.match(rb"(?:Received:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+$", raw[:-len(sent)]), raw[:300]
+    print(f"{ROUNDS} rounds, {len(wanted)} acknowledged, {len(to.messages)} arrived, 0 lost, 0 damaged")

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz: the end-of-data recogniser in two pieces against a slow reference. */
+#include "base/panic.h"
+#include "wire/body.h"
+
+static bool crlf_at(struct slice s, size_t at)
+{
+	return at + 1 < s.len && s.at[at] == '\r' && s.at[at + 1] == '\n';
+}
+
+/* The data up to their end, unstuffed, the slow way; *used is 0 where they do not end. */
+static void reference(struct slice s, struct text *out, size_t *used)
+{
+	*used = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] == '.' && (i == 0 || (i >= 2 && crlf_at(s, i - 2)))) {
+			if (crlf_at(s, i + 1)) {
+				*used = i + 3;
+				return;
+			}
+			continue;
+		}
+		text_char(out, s.at[i]);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct slice s = {(const char *)bytes, size};
+	struct slice first = slice_part(s, 0, size / 2), second = slice_from(s, size / 2);
+	struct text got = TEXT_GROWING, want = TEXT_GROWING;
+	struct body_reader reader;
+	size_t used;
+
+	reference(s, &want, &used);
+	body_begin(&reader);
+	body_read(&reader, &first, &got);
+	if (!reader.ended)
+		body_read(&reader, &second, &got);
+	panic_if(reader.ended != (used != 0), "end of data");
+	if (reader.ended) {
+		panic_if(size - first.len - second.len != used, "left over");
+		panic_if(!slice_is(text_slice(&got), text_slice(&want)), "unstuffed otherwise");
+		panic_if(reader.size != got.len, "size");
+	}
+	text_free(&got);
+	text_free(&want);
+	return 0;
+}
