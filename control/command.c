@@ -161,7 +161,7 @@ static const struct command *command_find(const json_t *question)
 bool control_answer(struct task *task, struct control *control, struct control_session *session,
 	struct slice text, struct text *out)
 {
-	json_t *question = question_parse(text, out);
+	json_t *question = control_question_parse(text, out);
 	const struct command *command = command_find(question);
 	bool answered = false;
 

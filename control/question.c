@@ -37,7 +37,7 @@ bool log_question_read(const json_t *object, struct log_question *question, stru
 	return words->len == 0;
 }
 
-json_t *question_parse(struct slice text, struct text *words)
+json_t *control_question_parse(struct slice text, struct text *words)
 {
 	json_error_t error;
 	json_t *question =

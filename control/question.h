@@ -9,7 +9,7 @@
 #include "journal/read.h"
 
 /* The question as JSON (the caller's), or NULL with words of what is wrong with it. */
-json_t *question_parse(struct slice text, struct text *words);
+json_t *control_question_parse(struct slice text, struct text *words);
 
 struct log_question {
 	struct journal_query query; /* its slices lie in the JSON */

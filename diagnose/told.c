@@ -2,6 +2,8 @@
 /* A decision, told. Read told.h, and journal/README.md for the members, first. */
 #include "diagnose/told.h"
 
+#include "base/id.h"
+
 struct slice told_text(const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);
@@ -93,11 +95,21 @@ static struct slice verdict_words(struct slice decision)
 	return slice_is(decision, SLICE("defer")) ? SLICE("deferred") : decision;
 }
 
+/* A trial has no id: nothing happened. */
+static bool is_trial(const json_t *decision)
+{
+	uint64_t id;
+
+	return !id_parse(told_text(decision, "id"), &id) || id == 0;
+}
+
 static void put_heading(struct text *out, const json_t *decision)
 {
 	struct slice stage = told_text(decision, "stage");
 
-	if (told_text(decision, "id").len) {
+	if (is_trial(decision)) {
+		text_put(out, SLICE("would be "));
+	} else {
 		text_escaped(out, told_text(decision, "id"));
 		text_put(out, SLICE("   "));
 		put_time(out, told_text(decision, "time"));

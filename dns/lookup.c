@@ -181,8 +181,7 @@ static bool context_unblock(struct ub_ctx *context)
 	return context_set(context, "do-not-query-localhost:", "no") &&
 	       context_set(context, "unblock-lan-zones:", "yes") &&
 	       context_set(context, "insecure-lan-zones:", "yes") &&
-	       context_set(context, "domain-insecure:", "test.") &&
-	       context_set(context, "local-zone:", "\"test.\" nodefault");
+	       context_set(context, "domain-insecure:", "test.");
 }
 
 /* "127.0.0.1@5353". *local: every server is on this host. */
@@ -253,7 +252,8 @@ static bool context_configure(struct lookups *lookups, struct slice servers, str
 	if (!forwarders_set(lookups->context, servers, &local, why))
 		return false;
 	if (context_unblock(lookups->context) && anchor_set(lookups, local) &&
-		ub_ctx_async(lookups->context, 1) == 0)
+		ub_ctx_async(lookups->context, 1) == 0 &&
+		ub_ctx_zone_remove(lookups->context, "test.") == 0) /* settles the rest: last */
 		return true;
 	text_put(why, SLICE("libunbound does not take one of our settings"));
 	return false;

@@ -227,11 +227,14 @@ void resolver_go(void *state)
 void resolver_stop(void *state)
 {
 	struct resolver *resolver = state;
+	struct role *role = resolver->role;
 
 	LIST_EACH (struct asker, asker, &resolver->askers, link)
 		asker_free(asker);
 	lookups_close(resolver->lookups);
 	lookups_close(resolver->next);
-	resolver->lookups = resolver->next = NULL;
-	role_has_ended(resolver->role);
+	arena_free(resolver->settled);
+	arena_free(resolver->prepared);
+	free(resolver);
+	role_has_ended(role);
 }

@@ -38,7 +38,7 @@ struct resolver_role {
 			.grant = resolver_grant,                                                   \
 			.go = resolver_go,                                                         \
 			.stop = resolver_stop},                                                    \
-		.setting = (setting_of_bundle)                                                     \
+		.setting = (setting_of_bundle),                                                    \
 	}
 
 /* The kind's functions; not to be called otherwise. */

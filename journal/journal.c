@@ -153,10 +153,15 @@ static void put_decided(struct text *line, const struct journal_decision *d)
 static void put_line(
 	struct text *line, const struct journal_decision *d, struct slice networks, bool trusted)
 {
-	PUT(line, "{\"schema\":1,\"id\":");
-	put_id(line, d->id);
-	PUT(line, ",\"time\":");
-	put_time(line, d->time);
+	PUT(line, "{\"schema\":1");
+	if (d->id) { /* a trial has none, and perhaps no time */
+		PUT(line, ",\"id\":");
+		put_id(line, d->id);
+	}
+	if (d->time) {
+		PUT(line, ",\"time\":");
+		put_time(line, d->time);
+	}
 	put_field(line, SLICE(",\"node\":"), d->node);
 	put_field(line, SLICE(",\"session\":"), d->session);
 	put_field(line, SLICE(",\"policy\":"), slice_of(policy_hash(d->policy)));

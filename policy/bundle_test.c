@@ -139,7 +139,8 @@ static void a_file_that_includes_itself_is_an_error(void **state)
 	gather("loop.conf", arena, &bundle);
 	complaints_init(&complaints);
 	assert_null(policy_load(&bundle, &complaints));
-	assert_true(slice_starts(complaints.list[0].what, SLICE("\"loop.conf\" is included already")));
+	assert_true(
+		slice_starts(complaints.list[0].what, SLICE("\"loop.conf\" is included already")));
 	complaints_free(&complaints);
 	arena_free(arena);
 }

@@ -28,6 +28,7 @@ void relay_statement(struct parser *p)
 {
 	struct policy *policy = p->policy;
 	uint32_t at = (uint32_t)policy->clauses.count;
+	size_t uses = p->uses.count;
 	struct clause clause = {
 		.kind = CLAUSE_RELAY, .place = parser_place(p), .network = UINT32_MAX};
 
@@ -37,8 +38,9 @@ void relay_statement(struct parser *p)
 		clause.place.until = parser_date(p);
 	if (parser_word(p, "note"))
 		clause.place.note = parser_string(p, "a note in quotes");
-	if (!p->failed || (p->uses.count > 0 && p->uses.at[p->uses.count - 1].by_clause &&
-				  p->uses.at[p->uses.count - 1].at == at))
+	if (p->failed)
+		p->uses.count = uses; /* there is no clause whose network they could settle */
+	else
 		*TABLE_ADD(policy->arena, &policy->clauses) = clause;
 }
 

@@ -118,13 +118,27 @@ static void argument_read(struct parser *p, enum atom_argument argument, uint32_
 	}
 }
 
+/* Behind `sender` there could have been `domain`, `null`, … */
+static void longer_atoms_expect(struct parser *p, struct slice words)
+{
+	for (int i = 0; i < ATOMS; i++) {
+		struct slice rest = atom_row((enum atom)i)->words;
+		bool longer = rest.len > words.len + 1 && slice_starts(rest, words) &&
+			      rest.at[words.len] == ' ';
+		if (!longer)
+			continue;
+		rest = slice_from(rest, words.len + 1);
+		parser_expect(p, slice_cut(&rest, ' '));
+	}
+}
+
 static uint32_t atom_read(struct parser *p)
 {
 	size_t words;
-	enum atom atom = atom_find(p, &words);
 
 	if (p->failed)
 		return NO_NODE;
+	enum atom atom = atom_find(p, &words);
 	if (atom == ATOMS) {
 		atoms_expect(p);
 		parser_unexpected(p);
@@ -140,14 +154,7 @@ static uint32_t atom_read(struct parser *p)
 	p->at += words;
 	p->expected_count = 0;
 	uint32_t at = node_add(p, (struct node){.kind = NODE_ATOM, .atom = (uint8_t)atom});
-	for (int i = 0; i < ATOMS; i++) { /* `sender` could have gone on with `domain`, … */
-		struct slice rest = atom_row((enum atom)i)->words;
-		if (rest.len > row->words.len + 1 && slice_starts(rest, row->words) &&
-			rest.at[row->words.len] == ' ') {
-			rest = slice_from(rest, row->words.len + 1);
-			parser_expect(p, slice_cut(&rest, ' '));
-		}
-	}
+	longer_atoms_expect(p, row->words);
 	argument_read(p, row->argument, at);
 	return at;
 }
@@ -176,26 +183,31 @@ static uint32_t one_read(struct parser *p)
 	return inside;
 }
 
+/* Terms joined by one word become a chain to the right, which condition_value() walks in a loop. */
+static uint32_t chain_read(struct parser *p, const char *word, enum node_kind kind,
+	uint32_t (*term_read)(struct parser *))
+{
+	TABLE(uint32_t) terms = {0};
+
+	do {
+		uint32_t term = term_read(p);
+		*TABLE_ADD(p->arena, &terms) = term;
+	} while (parser_word(p, word));
+	uint32_t chain = terms.at[terms.count - 1];
+	for (size_t i = terms.count - 1; i-- > 0;)
+		chain = node_add(p,
+			(struct node){.kind = (uint8_t)kind, .left = terms.at[i], .right = chain});
+	return chain;
+}
+
 static uint32_t both_read(struct parser *p)
 {
-	uint32_t left = one_read(p);
-
-	while (parser_word(p, "and")) {
-		uint32_t right = one_read(p);
-		left = node_add(p, (struct node){.kind = NODE_AND, .left = left, .right = right});
-	}
-	return left;
+	return chain_read(p, "and", NODE_AND, one_read);
 }
 
 static uint32_t either_read(struct parser *p)
 {
-	uint32_t left = both_read(p);
-
-	while (parser_word(p, "or")) {
-		uint32_t right = both_read(p);
-		left = node_add(p, (struct node){.kind = NODE_OR, .left = left, .right = right});
-	}
-	return left;
+	return chain_read(p, "or", NODE_OR, both_read);
 }
 
 uint32_t parser_condition(struct parser *p)
@@ -224,6 +236,22 @@ static bool trusted_stands_well(
 	return false;
 }
 
+/* Whether a grant is given is decided at RCPT, when the size is not known yet. */
+static bool condition_names_size(const struct policy *policy, uint32_t at)
+{
+	const struct node *node = &policy->nodes.at[at];
+
+	switch ((enum node_kind)node->kind) {
+	case NODE_ATOM: return node->atom == ATOM_SIZE;
+	case NODE_NOT: return condition_names_size(policy, node->left);
+	case NODE_AND:
+	case NODE_OR:
+		return condition_names_size(policy, node->left) ||
+		       condition_names_size(policy, node->right);
+	}
+	return false;
+}
+
 static uint32_t condition_read(struct parser *p, unsigned negations, enum condition_use use)
 {
 	const struct token *first = parser_peek(p);
@@ -235,6 +263,10 @@ static uint32_t condition_read(struct parser *p, unsigned negations, enum condit
 			      "grant more"),
 			SLICE("`trusted` in `unless`, or under one `not`, of a `refuse` or "
 			      "`defer`"));
+	if (!p->failed && use == CONDITION_GRANT && condition_names_size(p->policy, condition))
+		parser_fail(p, first,
+			SLICE("a grant is decided at RCPT, when the size is not known yet"),
+			SLICE("a `refuse if network … and size > …` beside the grant"));
 	return condition;
 }
 

@@ -156,6 +156,7 @@ static void refusal_decide(struct deciding *d, const struct clause *clause)
 
 	if (stage > d->q.stage)
 		return;
+	d->q.missing = FACTS;
 	enum truth value = condition_value(&d->q, clause->condition);
 	trace_add(d, clause, value);
 	if (value == FALSE_)

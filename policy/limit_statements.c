@@ -54,12 +54,22 @@ static void rate_refuse(struct parser *p)
 								     : "limits … per minute");
 }
 
+/* Twice would make the order of lines matter. */
+static void limit_once(struct parser *p, size_t row)
+{
+	if (p->limits_written & 1u << row)
+		parser_fail_format(p, parser_last(p), "one of the two",
+			"the limit \"%s\" is written already", limit_rows[row].first);
+	p->limits_written |= 1u << row;
+}
+
 static void limit_read(struct parser *p)
 {
 	for (size_t i = 0; i < LIMIT_ROWS; i++) {
 		const struct limit_row *row = &limit_rows[i];
 		if (!parser_word(p, row->first))
 			continue;
+		limit_once(p, i);
 		if (row->second)
 			parser_need(p, row->second);
 		const struct token *token = parser_peek(p);

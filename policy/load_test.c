@@ -244,6 +244,20 @@ static void values_that_are_wrong_are_pointed_at(void **state)
 		{"defer if sender null code 421 4.7.1\n", "test.conf:1:27: error: this code ends "
 							  "sessions and is not for clauses; 450 "
 							  "4.7.1"},
+		{"network a 10.0.0.1\nrelay for network a unless size > 1 MB\n",
+			"test.conf:2:28: error: a grant is decided at RCPT, when the size is not "
+			"known yet; a `refuse if network … and size > …` beside the grant"},
+		{"limits errors 5\nlimits idle 1 minute errors 6\n",
+			"test.conf:2:22: error: the limit \"errors\" is written already; one of "
+			"the "
+			"two"},
+		{"network a 10.0.0.1\nrelay for network a unless size > 1 MB\n",
+			"test.conf:2:28: error: a grant is decided at RCPT, when the size is not "
+			"known yet; a `refuse if network … and size > …` beside the grant"},
+		{"limits errors 5\nlimits idle 1 minute errors 6\n",
+			"test.conf:2:22: error: the limit \"errors\" is written already; one of "
+			"the "
+			"two"},
 		{"edges 65\n", "test.conf:1:7: error: \"65\" is no number up to 64; a number of "
 			       "processes"},
 		{"limits errors 0\n",

@@ -138,7 +138,7 @@ struct policy {
 	TABLE(struct deliver_row) delivers;
 
 	struct map *network_names; /* network_row index + 1, as (void *) */
-	struct map *domain_names;  /* struct domain_row * once all is read */
+	struct map *domain_names;  /* index + 1 while it is read, then struct domain_row * */
 	struct map *deliver_names; /* first deliver_row of a domain, see deliver_next */
 	uint32_t *deliver_next;    /* by index: the next of the same domain, or UINT32_MAX */
 	struct stretch *stretches;

@@ -27,10 +27,11 @@ struct parser {
 	struct arena *arena;
 	struct statement statement;
 	size_t at;
-	bool failed;      /* this statement is complained about */
-	struct map *included; /* paths of the configuration and what it includes */
-	unsigned depth;   /* of includes */
-	unsigned nesting; /* of conditions */
+	bool failed;             /* this statement is complained about */
+	struct map *included;    /* paths of the configuration and what it includes */
+	unsigned limits_written; /* a bit for each row of `limits` */
+	unsigned depth;          /* of includes */
+	unsigned nesting;        /* of conditions */
 	struct slice expected[EXPECTED_MAX];
 	size_t expected_count;
 	struct token *written; /* by statement row: where a setting was written first */

@@ -64,7 +64,7 @@ void include_statement(struct parser *p)
 
 /* ---- listen ---- */
 
-static bool listen_address(struct parser *p, struct slice text, struct listen_line *listen)
+static bool listen_address(struct slice text, struct listen_line *listen)
 {
 	uint64_t port;
 
@@ -75,7 +75,6 @@ static bool listen_address(struct parser *p, struct slice text, struct listen_li
 		listen->address.port = (uint16_t)port;
 		return true;
 	}
-	(void)p;
 	return address_parse_port(text, &listen->address);
 }
 
@@ -100,7 +99,7 @@ static void listen_read(struct parser *p)
 
 	if (p->failed)
 		return;
-	if (!listen_address(p, text, &listen))
+	if (!listen_address(text, &listen))
 		parser_fail_format(p, parser_last(p),
 			"like \"*:25\", \"192.0.2.1:25\", \"[::1]:25\"",
 			"\"%.*s\" is no address with a port", SLICE_ARGS(slice_part(text, 0, 80)));
@@ -208,14 +207,17 @@ static void domain_add(
 
 	row.name = name;
 	row.token = token;
-	for (size_t i = 0; i < policy->domains.count && !p->failed; i++)
-		if (slice_is(policy->domains.at[i].name, name))
-			parser_fail_format(p, &token, "one `domain` for each name",
-				"the domain %.*s is declared already, at %.*s:%u", SLICE_ARGS(name),
-				SLICE_ARGS(policy->domains.at[i].token.file),
-				policy->domains.at[i].token.line);
-	if (!p->failed)
-		*TABLE_ADD(policy->arena, &policy->domains) = row;
+	const void *other = map_get(policy->domain_names, name);
+	if (other) {
+		const struct token *first = &policy->domains.at[(uintptr_t)other - 1].token;
+		parser_fail_format(p, &token, "one `domain` for each name",
+			"the domain %.*s is declared already, at %.*s:%u", SLICE_ARGS(name),
+			SLICE_ARGS(first->file), first->line);
+	}
+	if (p->failed)
+		return;
+	*TABLE_ADD(policy->arena, &policy->domains) = row;
+	map_put(policy->domain_names, name, (void *)(uintptr_t)policy->domains.count);
 }
 
 void domain_statement(struct parser *p)

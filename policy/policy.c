@@ -147,8 +147,8 @@ static void postmaster_settle(struct policy *policy)
 		return;
 	struct slice domain = postmaster_domain(policy);
 	struct slice address = arena_format(policy->arena, "postmaster@%.*s", SLICE_ARGS(domain));
-	policy->has_postmaster = domain.len > 0 &&
-		mailbox_parse(address, policy->arena, &policy->postmaster) == MAILBOX_OK;
+	policy->has_postmaster = domain.len > 0 && mailbox_parse(address, policy->arena,
+							   &policy->postmaster) == MAILBOX_OK;
 }
 
 static void policy_compile(struct policy *policy)

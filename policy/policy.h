@@ -110,7 +110,8 @@ struct clause_place policy_clause(const struct policy *policy, uint32_t clause);
 size_t policy_clause_count(const struct policy *policy);
 /* Whether some clause can fire only at this stage or later: what the edge need not ask again. */
 bool policy_has_clauses_at(const struct policy *policy, enum stage stage);
-/* Names of the networks the address is in; trusted: some live `relay for` names one of them. */
+/* Names of the networks the address is in, blank-separated, innermost first; trusted: some live
+ * `relay for` names one of them. */
 void policy_find_networks(const struct policy *policy, const struct address *client,
 	struct arena *arena, struct slice *names, bool *trusted);
 

@@ -107,28 +107,41 @@ static enum truth atom_value(struct question *q, const struct node *node)
 	return row->answer(q, node);
 }
 
+static enum truth truth_not(enum truth value)
+{
+	return value == UNKNOWN_ ? UNKNOWN_ : value == TRUE_ ? FALSE_ : TRUE_;
+}
+
+/* A chain of one kind: decided by the first false of `and`, the first true of `or`. */
+static enum truth chain_value(struct question *q, const struct node *node)
+{
+	enum truth decided = node->kind == NODE_AND ? FALSE_ : TRUE_;
+	enum truth value, whole = truth_not(decided);
+	uint8_t kind = node->kind;
+
+	for (uint32_t right = 0; right != NO_NODE;) {
+		bool goes_on = node->kind == kind;
+		value = condition_value(q, goes_on ? node->left : right);
+		if (value == decided)
+			return decided;
+		whole = value == UNKNOWN_ ? UNKNOWN_ : whole;
+		right = goes_on ? node->right : NO_NODE;
+		if (goes_on)
+			node = &q->policy->nodes.at[right];
+	}
+	return whole;
+}
+
 enum truth condition_value(struct question *q, uint32_t at)
 {
 	if (at == NO_NODE)
 		return TRUE_;
 	const struct node *node = &q->policy->nodes.at[at];
-	enum truth left, decided, right;
-
 	switch ((enum node_kind)node->kind) {
 	case NODE_ATOM: return atom_value(q, node);
-	case NODE_NOT:
-		left = condition_value(q, node->left);
-		return left == UNKNOWN_ ? UNKNOWN_ : left == TRUE_ ? FALSE_ : TRUE_;
+	case NODE_NOT: return truth_not(condition_value(q, node->left));
 	case NODE_AND:
-	case NODE_OR:
-		decided = node->kind == NODE_AND ? FALSE_ : TRUE_;
-		left = condition_value(q, node->left);
-		if (left == decided)
-			return decided;
-		right = condition_value(q, node->right);
-		if (right == decided)
-			return decided;
-		return left == UNKNOWN_ ? UNKNOWN_ : right;
+	case NODE_OR: return chain_value(q, node);
 	}
 	return UNKNOWN_;
 }

@@ -179,10 +179,12 @@ static void put_envelope(struct text *json, const struct message *message)
 static void put_stored(struct text *json, const struct asked *asked, const struct item *item)
 {
 	struct arena *arena = arena_new();
+	struct stored stored = item->stored;
 	struct message message;
 	struct slice payload;
 
-	if (store_read(asked->store, &item->stored, arena, &message, &payload) == READ_OK)
+	(void)store_locate(asked->store, &stored);
+	if (store_read(asked->store, &stored, arena, &message, &payload) == READ_OK)
 		put_envelope(json, &message);
 	else
 		PUT(json, ",\"error\":\"the message cannot be read back from the spool\"");
@@ -314,29 +316,37 @@ static void answer_act(
 
 /* ---- status ---- */
 
-static uint64_t count_held(const struct item *item)
+static void count_states(const struct item *item, uint64_t counts[])
 {
-	uint64_t held = 0;
-
 	for (uint32_t i = 0; i < item->count; i++)
-		held += item->recipients[i].state == RECIPIENT_HELD;
-	return held;
+		counts[item->recipients[i].state]++;
+}
+
+static void put_states(struct text *json, const uint64_t counts[])
+{
+	put_number(json, SLICE(",\"states\":{\"waiting\":"), counts[RECIPIENT_WAITING]);
+	put_number(json, SLICE(",\"routed\":"), counts[RECIPIENT_ROUTED]);
+	put_number(json, SLICE(",\"delivering\":"), counts[RECIPIENT_OUT]);
+	put_number(json, SLICE(",\"held\":"), counts[RECIPIENT_HELD]);
+	put_number(json, SLICE(",\"reporting\":"),
+		counts[RECIPIENT_FAILED] + counts[RECIPIENT_SUCCEEDED]);
+	text_char(json, '}');
 }
 
 static void put_items_counted(struct text *json, const struct asked *asked)
 {
 	mono_ns oldest = asked->now.mono;
-	uint64_t held = 0;
+	uint64_t counts[RECIPIENT_DONE + 1] = {0};
 	const struct item *item;
 
 	for (size_t at = 0; (item = map_next(asked->schedule->items, &at));) {
-		held += count_held(item);
+		count_states(item, counts);
 		if (item->received < oldest)
 			oldest = item->received;
 	}
 	put_number(json, SLICE(",\"messages\":"), map_count(asked->schedule->items));
 	put_number(json, SLICE(",\"recipients\":"), asked->schedule->recipients);
-	put_number(json, SLICE(",\"held\":"), held);
+	put_states(json, counts);
 	put_number(json, SLICE(",\"outstanding\":"), asked->schedule->outstanding);
 	put_number(json, SLICE(",\"oldest\":"), (uint64_t)(asked->now.mono - oldest) / NS_PER_S);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers to questions about the queue, as JSON. An answer is written whole and leaves in pieces as
- * the channel takes them (answers.c in queue.c's room): memory for one answer is bounded by
+ * the channel takes them (control.c): memory for one answer is bounded by
  * LIST_LIMIT_MOST lines.
  *
- * status      {"role":"queue","messages","recipients","held","outstanding","bytes","oldest",
- *              "segments":{"free",…},"events":{"waiting","dropped"}}
- * queue       [{"id","sender","size","age","received","recipients":[{recipient, below}…]}…]
- * queue-show  one of these with "account","listener","client","helo","envid","ret","flags"
+ * status      {"role":"queue","messages","recipients","states":{"waiting","routed","delivering",
+ *              "held","reporting"},"outstanding" (jobs),"bytes","oldest" (s),
+ *              "segments":{"free","active","sealed","suspect","damaged"},
+ *              "events":{"waiting","dropped"}}
+ * queue       [{"id","sender","size","age" (s),"received","recipients":[{recipient, below}…]}…]
+ * queue-show  one of these with "account","listener","client","client_name","helo",
+ *              "policy","envid","ret","believed","recipients_at_first"
  * queue-act   {"acted":N,"unchanged":N,"errors":[{"id","recipient","error"}…]}
  * recipient   {"address","state":"waiting|routed|delivering|held|reporting","attempts",
  *              "next","last":{"time","code","enhanced","remote","words","reason"}}

@@ -65,6 +65,9 @@ static struct enhanced status_of(const struct recipient *recipient)
 		return status;
 	if (last->reason != REASON_NONE)
 		return reason_row((enum reason)last->reason)->enhanced;
+	struct slice said = last_said(last);
+	if (enhanced_parse(slice_cut(&said, ' '), &status))
+		return status;
 	return (struct enhanced){.class = (uint8_t)(last->code / 100)};
 }
 
@@ -77,9 +80,10 @@ static struct dsn_recipient dsn_recipient_of(const struct bouncer *bouncer,
 		.final = recipient_address(recipient),
 		.action = action_of(recipient, kind),
 		.status = status_of(recipient),
-		.retry_until =
-			now.wall - (now.mono - recipient->item->received) + bouncer->keep_trying,
 	};
+	wall_ns arrived = now.wall - (now.mono - recipient->item->received);
+	if (bouncer->keep_trying < NEVER - arrived) /* `retry for unlimited` ends never */
+		row.retry_until = arrived + bouncer->keep_trying;
 
 	if (original && recipient->index < original->envelope.recipient_count)
 		row.original = original->envelope.recipients[recipient->index].orcpt;
@@ -162,12 +166,14 @@ static void read_first_chunk(struct bouncer *bouncer, const struct stored *store
 static bool read_original(struct bouncer *bouncer, const struct item *item, struct arena *arena,
 	struct message *message)
 {
+	struct stored stored = item->stored;
 	struct slice payload;
 
-	if (store_read(bouncer->store, &item->stored, arena, message, &payload) != READ_OK)
+	(void)store_locate(bouncer->store, &stored);
+	if (store_read(bouncer->store, &stored, arena, message, &payload) != READ_OK)
 		return false;
-	if (item->stored.parts && !message->body.len)
-		read_first_chunk(bouncer, &item->stored, arena, message);
+	if (stored.parts && !message->body.len)
+		read_first_chunk(bouncer, &stored, arena, message);
 	return true;
 }
 

@@ -43,7 +43,7 @@ static bool answer_send(struct queue *queue, struct answer *answer)
 	return true;
 }
 
-void control_pump(struct queue *queue)
+void reports_pump(struct queue *queue)
 {
 	if (!queue->control)
 		return;
@@ -102,18 +102,18 @@ static void control_receive(
 static void control_gone(void *owner, struct channel *channel)
 {
 	(void)channel;
-	control_close(owner);
+	reports_close(owner);
 }
 
 static void control_drained(void *owner, struct channel *channel)
 {
 	(void)channel;
-	control_pump(owner);
+	reports_pump(owner);
 }
 
-void control_open(struct queue *queue, int fd)
+void reports_open(struct queue *queue, int fd)
 {
-	control_close(queue);
+	reports_close(queue);
 	queue->control = channel_open(queue->loop, fd,
 		(struct channel_user){.receive = control_receive,
 			.gone = control_gone,
@@ -122,7 +122,7 @@ void control_open(struct queue *queue, int fd)
 	events_attach(queue->events, queue->control);
 }
 
-void control_close(struct queue *queue)
+void reports_close(struct queue *queue)
 {
 	events_attach(queue->events, NULL);
 	channel_close(queue->control);

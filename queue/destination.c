@@ -193,6 +193,7 @@ static bool send_one(struct schedule *schedule, struct destination *destination,
 	struct job *job = job_new(schedule, destination);
 	size_t count = take_group(destination, job, &indices);
 
+	(void)store_locate(schedule->store, &job->item->stored); /* stragglers are moved */
 	/* Before the final dot can be sent, the results say that it may have been (spool.md). */
 	store_attempt(schedule->store, job->item->stored.id, job->item->stored.origin);
 	if (!hand_over(schedule, job, writer_slice(&indices))) {

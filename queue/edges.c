@@ -109,7 +109,7 @@ static void edge_receive(
 	}
 }
 
-void edge_open(struct queue *queue, unsigned slot, int fd)
+void writer_open(struct queue *queue, unsigned slot, int fd)
 {
 	struct edge *edge = &queue->edges[slot];
 

@@ -51,7 +51,7 @@ static void turn_ends(struct turn_end *hook)
 	if (!queue->store)
 		return;
 	schedule_turn(queue->schedule, queue_now(queue));
-	control_pump(queue);
+	reports_pump(queue);
 	books_stir(queue);
 	set_wake(queue);
 	if (queue->stopping && !queue->schedule->outstanding)
@@ -237,11 +237,11 @@ static bool open_spool(struct queue *queue)
 static void open_peer(struct queue *queue, enum role_name name, unsigned slot, int fd)
 {
 	if (name == ROLE_EDGE && slot < ID_SLOTS)
-		edge_open(queue, slot, fd);
+		writer_open(queue, slot, fd);
 	else if (name == ROLE_OUT)
 		out_open(queue, fd);
 	else if (name == ROLE_CONTROL)
-		control_open(queue, fd);
+		reports_open(queue, fd);
 	else
 		close(fd);
 }
@@ -319,12 +319,12 @@ static void free_parts(struct queue *queue)
 void queue_has_ended(struct queue *queue)
 {
 	if (queue->store)
-		control_pump(queue);
+		reports_pump(queue);
 	if (queue->control)
 		channel_drain(queue->control);
 	edges_close(queue);
 	out_close(queue);
-	control_close(queue);
+	reports_close(queue);
 	timer_clear(&queue->wake);
 	timer_clear(&queue->give_up);
 	for (size_t i = 0; i < queue->early_count; i++)

@@ -68,7 +68,7 @@ void queue_stir(struct queue *queue); /* something changed: the schedule runs at
 void queue_has_ended(struct queue *queue);
 
 /* edges.c */
-void edge_open(struct queue *queue, unsigned slot, int fd);
+void writer_open(struct queue *queue, unsigned slot, int fd);
 void edges_close(struct queue *queue);
 
 /* dispatch.c */
@@ -78,9 +78,9 @@ bool dispatch_job(void *owner, const struct delivery_job *job); /* schedule_user
 void dispatch_forget(void *owner, uint32_t segment);            /* store_on_forget */
 
 /* control.c */
-void control_open(struct queue *queue, int fd);
-void control_close(struct queue *queue);
-void control_pump(struct queue *queue);
+void reports_open(struct queue *queue, int fd);
+void reports_close(struct queue *queue);
+void reports_pump(struct queue *queue);
 
 /* books.c */
 bool books_start(struct queue *queue) MUST_USE;

@@ -5,7 +5,10 @@
  */
 #include "smtpin/intake.h"
 #include "smtpin/refuse.h"
+#include "base/panic.h"
 #include "wire/received.h"
+
+enum { RECEIVED_MOST = 4096 }; /* its parts are bounded by their parsers, far below this */
 
 static struct slice id_slice(uint64_t id, struct arena *arena)
 {
@@ -28,11 +31,13 @@ static struct slice trace_header(const struct session *session)
 		.esmtp = session->extended,
 		.smtputf8 = transaction->mail.smtputf8,
 	};
-	struct text text = {.at = arena_alloc(session->scratch, TRACE_ROOM), .size = TRACE_ROOM};
+	struct text text = {
+		.at = arena_alloc(session->scratch, RECEIVED_MOST), .size = RECEIVED_MOST};
 
 	if (transaction->recipient_count == 1)
 		received.recipient = transaction->recipients[0].address;
 	text_received(&text, &received);
+	panic_if(text.cut, "a Received field of more than %d octets", RECEIVED_MOST);
 	return text_slice(&text);
 }
 
@@ -108,31 +113,22 @@ static enum commit keep(struct task *task, struct intake *intake)
 	return writer_big_commit(task, big, &message);
 }
 
-static void record_kept(struct session *session, uint64_t size)
+static void say_kept(struct session *session, uint64_t size)
 {
 	const struct transaction *transaction = session->transaction;
+	struct slice id = id_slice(transaction->id, session->scratch);
 	struct decision decision = {
 		.verdict = VERDICT_ACCEPT, .stage = STAGE_END, .possible = 1u << VERDICT_ACCEPT};
 	struct facts facts;
 
-	facts_gather(
-		session, transaction->recipient_count == 1 ? &transaction->kept[0] : NULL, &facts);
+	facts_gather(session, only_recipient(transaction), &facts);
 	facts.has_size = facts.size_is_final = true;
 	facts.size = size;
-	record_accept(session, &facts, &decision);
-}
-
-static void say_kept(struct session *session, uint64_t size)
-{
-	struct text *out = stream_output(session->stream);
-
-	text_put(out, SLICE("250 2.0.0 kept ["));
-	text_id(out, session->transaction->id);
-	text_put(out, SLICE("]\r\n"));
+	accept_by_policy(session, &facts, &decision,
+		arena_format(session->scratch, "250 2.0.0 kept [%.*s]", SLICE_ARGS(id)));
 	session->no_ops = 0; /* what stands between messages is not idle talk */
 	session->edge->tally.messages++;
 	session->edge->tally.octets += size;
-	record_kept(session, size);
 }
 
 void accept_message(struct task *task, struct intake *intake)
@@ -143,10 +139,12 @@ void accept_message(struct task *task, struct intake *intake)
 	switch (keep(task, intake)) {
 	case COMMIT_DURABLE: say_kept(session, size); break;
 	case COMMIT_FULL:
-		refuse_mail(session, NULL, STAGE_END, REASON_DISK_FULL, SLICE_NONE);
+		refuse_mail(session, only_recipient(session->transaction), STAGE_END,
+			REASON_DISK_FULL, SLICE_NONE);
 		break;
 	case COMMIT_FAILED:
-		refuse_mail(session, NULL, STAGE_END, REASON_SPOOL_FAILED, SLICE_NONE);
+		refuse_mail(session, only_recipient(session->transaction), STAGE_END,
+			REASON_SPOOL_FAILED, SLICE_NONE);
 		break;
 	}
 }

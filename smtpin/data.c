@@ -30,12 +30,6 @@ static bool policy_stands(struct intake *intake)
 	return true;
 }
 
-/* The one recipient where there is one: the journal's line can name it. */
-static const struct offered_recipient *only_recipient(const struct transaction *transaction)
-{
-	return transaction->recipient_count == 1 ? &transaction->kept[0] : NULL;
-}
-
 static void answer(struct task *task, struct intake *intake)
 {
 	struct session *session = intake->session;
@@ -55,7 +49,7 @@ void data_command(struct task *task, struct session *session, struct slice rest)
 		refuse_form(session, REASON_BAD_SYNTAX, SLICE("DATA alone"));
 		return;
 	}
-	session_say(session, SLICE("354 go on; a line with only a dot ends it\r\n"));
+	session_say(session, SLICE("354 go on; a line with only a dot ends it"));
 	intake_begin(&intake, session);
 	if (intake_receive(task, &intake))
 		answer(task, &intake);

@@ -2,8 +2,8 @@
 /* What sessions share. Read edge.h first. */
 #include "smtpin/edge.h"
 
+#include <sched.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "base/panic.h"
 #include "smtpin/refuse.h"
@@ -31,16 +31,25 @@ void edge_close(struct edge *edge)
 	text_free(&edge->line);
 }
 
+/* As many as the supervisor starts where `edges` is not written (supervisor/configuration.c). */
+static unsigned edges_running(const struct settings *settings)
+{
+	cpu_set_t processors;
+
+	if (settings->edges)
+		return settings->edges;
+	if (sched_getaffinity(0, sizeof processors, &processors) != 0)
+		return 1;
+	unsigned half = (unsigned)CPU_COUNT(&processors) / 2;
+	return half ? half : 1;
+}
+
 /* `limits connections` holds for the whole daemon; the kernel spreads them over the edges. */
 static uint64_t session_most(const struct settings *settings)
 {
-	uint64_t all = settings->limits.connections;
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t edges = settings->edges  ? settings->edges
-			 : processors > 0 ? (uint64_t)processors
-					  : 1;
+	uint64_t all = settings->limits.connections, edges = edges_running(settings);
 
-	return all == UINT64_MAX || all / edges == 0 ? all : all / edges;
+	return all == UINT64_MAX || all < edges ? all : all / edges;
 }
 
 void edge_use_policy(struct edge *edge, struct policy *policy)

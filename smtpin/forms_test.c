@@ -61,6 +61,8 @@ static const char *play(
 	else if (kept && whole &&
 		 !slice_count(client.house->kept[0]->body, SLICE("MAIL FROM:<evil")))
 		wrong = "the message was cut short";
+	else if (kept && has_bare_end(client.house->kept[0]->body))
+		wrong = "a bare line end was kept";
 	text_free(&client.heard);
 	house_close(client.house);
 	return wrong;

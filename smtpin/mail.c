@@ -62,5 +62,5 @@ void mail_command(struct task *task, struct session *session, struct slice rest)
 		return;
 	}
 	find_trust(session);
-	session_say(session, SLICE("250 2.1.0 sender noted\r\n"));
+	session_say(session, SLICE("250 2.1.0 sender noted"));
 }

@@ -58,8 +58,7 @@ void rcpt_command(struct task *task, struct session *session, struct slice rest)
 	switch (decision.verdict) {
 	case VERDICT_ACCEPT:
 		transaction_keep(session, &recipient, &rcpt);
-		record_accept(session, &facts, &decision);
-		session_say(session, SLICE("250 2.1.5 recipient taken\r\n"));
+		accept_by_policy(session, &facts, &decision, SLICE("250 2.1.5 recipient taken"));
 		break;
 	case VERDICT_REFUSE:
 	case VERDICT_DEFER: refuse_by_policy(session, &facts, &decision); break;

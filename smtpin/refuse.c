@@ -193,9 +193,10 @@ void refuse_connection(struct task *task, struct edge *edge, struct io *client,
 	edge_arena_give(edge, arena);
 }
 
-void record_accept(
-	struct session *session, const struct facts *facts, const struct decision *decision)
+void accept_by_policy(struct session *session, const struct facts *facts,
+	const struct decision *decision, struct slice reply)
 {
 	session->edge->tally.verdicts[VERDICT_ACCEPT]++;
-	record(session, facts, decision, edge_new_id(session->edge), SLICE_NONE);
+	record(session, facts, decision, edge_new_id(session->edge), reply);
+	session_say(session, reply);
 }

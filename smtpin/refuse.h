@@ -27,8 +27,8 @@ void refuse_and_end(struct session *session, enum reason reason, struct slice ab
 /* A client for whom no session is begun: says why, and closes. Owns `client`. */
 void refuse_connection(struct task *task, struct edge *edge, struct io *client,
 	const struct address *from, struct slice service, enum reason reason);
-/* The policy accepted: no reply, only the journal and the counters. */
-void record_accept(
-	struct session *session, const struct facts *facts, const struct decision *decision);
+/* The other way round, so that both stand together: the policy accepts, and this is said. */
+void accept_by_policy(struct session *session, const struct facts *facts,
+	const struct decision *decision, struct slice reply);
 
 #endif

@@ -536,10 +536,13 @@ static void play_set_up(struct play *play)
 	open_house(play);
 }
 
-static unsigned play_file(const char *file, struct slice script)
+static unsigned play_file(const char *file, struct slice script, size_t chunk)
 {
-	struct play play = {
-		.file = file, .left = script, .arena = arena_new(), .said = TEXT_GROWING};
+	struct play play = {.file = file,
+		.left = script,
+		.arena = arena_new(),
+		.chunk = chunk,
+		.said = TEXT_GROWING};
 
 	play_set_up(&play);
 	panic_if(!task_start(play.house->loop, "play", play_run, &play), "no memory for a task");
@@ -589,15 +592,27 @@ static void scenarios_load(const char *folder)
 	free(entries);
 }
 
-static void test_every_session_goes_as_its_transcript_says(void **state)
+static unsigned play_all(size_t chunk)
 {
 	unsigned failures = 0;
 
-	(void)state;
 	assert_true(scenario_count > 0);
 	for (size_t i = 0; i < scenario_count; i++)
-		failures += play_file(names[i], slice_of(scenarios[i]));
-	assert_int_equal(failures, 0);
+		failures += play_file(names[i], slice_of(scenarios[i]), chunk);
+	return failures;
+}
+
+static void test_every_session_goes_as_its_transcript_says(void **state)
+{
+	(void)state;
+	assert_int_equal(play_all(0), 0);
+}
+
+static void test_it_goes_the_same_when_it_comes_octet_by_octet(void **state)
+{
+	(void)state;
+	assert_int_equal(play_all(1), 0);
+	assert_int_equal(play_all(7), 0);
 }
 
 /* Rows that other rooms utter: on the way out, and when a route is chosen. */
@@ -664,6 +679,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_session_goes_as_its_transcript_says),
+		cmocka_unit_test(test_it_goes_the_same_when_it_comes_octet_by_octet),
 		cmocka_unit_test(test_every_reason_we_utter_has_a_scenario),
 	};
 

@@ -20,10 +20,11 @@ static const mono_ns drain_ns = 2 * NS_PER_S;
 
 /* ---- what may come when ---- */
 
-enum phase { NEW, GREETED, SENDER, NOBODY, RECIPIENTS, PHASES };
-enum legality { MAY, HELO_FIRST, MAIL_FIRST, RCPT_FIRST, NESTED, NO_ONE_LEFT, LEGALITIES };
-enum group { ANYWHERE, LAST };    /* RFC 2920 section 3.1: nothing may stand behind it */
-enum purpose { FOR_MAIL, NO_OP }; /* what does nothing is counted */
+/* REFUSED: recipients were offered, and none was accepted. */
+enum phase { NEW, GREETED, SENDER, REFUSED, RECIPIENTS, PHASES };
+enum legality { MAY, NO_HELO, NO_MAIL, NO_RCPT, NESTED, NOBODY, LEGALITIES };
+enum group { ANY, LAST };     /* RFC 2920 section 3.1: LAST is the last of a pipelined group */
+enum purpose { WORK, NO_OP }; /* what does nothing for mail is counted */
 
 struct command {
 	command_function *run;
@@ -32,26 +33,32 @@ struct command {
 	enum legality legality[PHASES];
 };
 
-/* RFC 5321 section 4.1.4. NOBODY: every recipient offered so far was refused. */
+#define ALWAYS                                                                                     \
+	{                                                                                          \
+		MAY, MAY, MAY, MAY, MAY                                                            \
+	}
+
+/* RFC 5321 section 4.1.4. */
 static const struct command commands[VERBS] = {
 	/* clang-format off */
-	/*                                               NEW         GREETED     SENDER      NOBODY       RECIPIENTS */
-	[VERB_EHLO]     = {ehlo_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_HELO]     = {helo_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_MAIL]     = {mail_command, ANYWHERE, FOR_MAIL,{HELO_FIRST, MAY,        NESTED,     NESTED,      NESTED}},
-	[VERB_RCPT]     = {rcpt_command, ANYWHERE, FOR_MAIL,{HELO_FIRST, MAIL_FIRST, MAY,        MAY,         MAY}},
-	[VERB_DATA]     = {data_command, LAST, FOR_MAIL,    {HELO_FIRST, MAIL_FIRST, RCPT_FIRST, NO_ONE_LEFT, MAY}},
-	[VERB_RSET]     = {rset_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_NOOP]     = {noop_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_VRFY]     = {vrfy_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_EXPN]     = {expn_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_HELP]     = {help_command, ANYWHERE, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_QUIT]     = {quit_command, LAST, FOR_MAIL,    {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_STARTTLS] = {starttls_command, LAST, NO_OP,   {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_AUTH]     = {auth_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_BDAT]     = {bdat_command, LAST, NO_OP,       {MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_HTTP]     = {http_command, ANYWHERE, FOR_MAIL,{MAY,        MAY,        MAY,        MAY,         MAY}},
-	[VERB_UNKNOWN]  = {unknown_command, ANYWHERE, FOR_MAIL,{MAY,     MAY,        MAY,        MAY,         MAY}},
+	/*                                        NEW      GREETED  SENDER   REFUSED RECIPIENTS */
+	[VERB_MAIL] = {mail_command, ANY,  WORK, {NO_HELO, MAY,     NESTED,  NESTED, NESTED}},
+	[VERB_RCPT] = {rcpt_command, ANY,  WORK, {NO_HELO, NO_MAIL, MAY,     MAY,    MAY}},
+	[VERB_DATA] = {data_command, LAST, WORK, {NO_HELO, NO_MAIL, NO_RCPT, NOBODY, MAY}},
+
+	[VERB_EHLO]     = {ehlo_command,     LAST, NO_OP, ALWAYS},
+	[VERB_HELO]     = {helo_command,     LAST, NO_OP, ALWAYS},
+	[VERB_RSET]     = {rset_command,     ANY,  NO_OP, ALWAYS},
+	[VERB_NOOP]     = {noop_command,     ANY,  NO_OP, ALWAYS},
+	[VERB_VRFY]     = {vrfy_command,     ANY,  NO_OP, ALWAYS},
+	[VERB_EXPN]     = {expn_command,     ANY,  NO_OP, ALWAYS},
+	[VERB_HELP]     = {help_command,     ANY,  NO_OP, ALWAYS},
+	[VERB_QUIT]     = {quit_command,     LAST, WORK,  ALWAYS},
+	[VERB_STARTTLS] = {starttls_command, LAST, NO_OP, ALWAYS},
+	[VERB_AUTH]     = {auth_command,     LAST, NO_OP, ALWAYS},
+	[VERB_BDAT]     = {bdat_command,     LAST, NO_OP, ALWAYS},
+	[VERB_HTTP]     = {http_command,     ANY,  WORK,  ALWAYS},
+	[VERB_UNKNOWN]  = {unknown_command,  ANY,  WORK,  ALWAYS},
 	/* clang-format on */
 };
 
@@ -60,11 +67,11 @@ static const struct {
 	enum reason reason;
 	struct slice about;
 } out_of_order[LEGALITIES] = {
-	[HELO_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say EHLO first")},
-	[MAIL_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say MAIL FROM first")},
-	[RCPT_FIRST] = {REASON_BAD_SEQUENCE, SLICE("say RCPT TO first")},
+	[NO_HELO] = {REASON_BAD_SEQUENCE, SLICE("say EHLO first")},
+	[NO_MAIL] = {REASON_BAD_SEQUENCE, SLICE("say MAIL FROM first")},
+	[NO_RCPT] = {REASON_BAD_SEQUENCE, SLICE("say RCPT TO first")},
 	[NESTED] = {REASON_BAD_SEQUENCE, SLICE("a message is under way; RSET drops it")},
-	[NO_ONE_LEFT] = {REASON_NO_VALID_RECIPIENTS},
+	[NOBODY] = {REASON_NO_VALID_RECIPIENTS},
 };
 
 static enum phase session_phase(const struct session *session)
@@ -75,7 +82,7 @@ static enum phase session_phase(const struct session *session)
 		return session->helo_len ? GREETED : NEW;
 	if (transaction->recipient_count)
 		return RECIPIENTS;
-	return transaction->offered ? NOBODY : SENDER;
+	return transaction->offered ? REFUSED : SENDER;
 }
 
 /* ---- small questions ---- */
@@ -105,6 +112,7 @@ struct slice session_helo(const struct session *session)
 void session_say(struct session *session, struct slice reply)
 {
 	stream_put(session->stream, reply);
+	stream_put(session->stream, SLICE("\r\n"));
 }
 
 /* RFC 5321 section 4.5.3.2.7 gives a server five minutes for its client's next word; a whole

@@ -72,7 +72,7 @@ struct slice session_helo(const struct session *session);
 /* Waits for input no longer than idle time and transaction allow (RFC 5321 section 4.5.3.2). */
 mono_ns session_begin_wait(struct session *session);
 void session_end_wait(struct session *session, mono_ns outer);
-void session_say(struct session *session, struct slice reply); /* a 2xx or 3xx, with its CRLF */
+void session_say(struct session *session, struct slice reply); /* a 2xx or 3xx, without CRLF */
 
 /* Begins with MAIL. One end for every exit: 250, refusal, RSET, EHLO, QUIT, a lost connection. */
 struct transaction *transaction_begin(struct session *session);
@@ -80,6 +80,9 @@ void transaction_end(struct session *session); /* nothing where there is none */
 /* Keeps a copy of an accepted recipient; one that is there already is kept once. */
 void transaction_keep(struct session *session, const struct offered_recipient *recipient,
 	const struct rcpt_command *rcpt);
+
+/* The one recipient where there is one, so that the journal's line can name it; else NULL. */
+const struct offered_recipient *only_recipient(const struct transaction *transaction);
 
 /* What is known now, for a decision about `recipient` (NULL: none in particular). */
 void facts_gather(const struct session *session, const struct offered_recipient *recipient,

@@ -60,11 +60,7 @@ static void check_kept(const struct message *message)
 			"relayed to %.*s", SLICE_ARGS(address));
 	}
 	panic_if(slice_has(message->body, '\0'), "a NUL was kept");
-	for (size_t i = 0; i < message->body.len; i++) {
-		char c = message->body.at[i];
-		char before = i ? message->body.at[i - 1] : '\0';
-		panic_if((c == '\n') != (before == '\r'), "a bare line end was kept");
-	}
+	panic_if(has_bare_end(message->body), "a bare line end was kept");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -10,13 +10,13 @@ void rset_command(struct task *task, struct session *session, struct slice rest)
 		return;
 	}
 	transaction_end(session);
-	session_say(session, SLICE("250 2.0.0 forgotten\r\n"));
+	session_say(session, SLICE("250 2.0.0 forgotten"));
 }
 
 void noop_command(struct task *task, struct session *session, struct slice rest)
 {
 	(void)task, (void)rest; /* RFC 5321 4.1.1.9: an argument is ignored */
-	session_say(session, SLICE("250 2.0.0 ok\r\n"));
+	session_say(session, SLICE("250 2.0.0 ok"));
 }
 
 /* RFC 5321 sections 3.5.3 and 7.3: who has a mailbox is not told; RCPT decides. */
@@ -26,8 +26,7 @@ void vrfy_command(struct task *task, struct session *session, struct slice rest)
 	if (!rest.len)
 		refuse_form(session, REASON_BAD_SYNTAX, SLICE("VRFY and an address"));
 	else
-		session_say(
-			session, SLICE("252 2.1.5 not told here; send, and RCPT will tell\r\n"));
+		session_say(session, SLICE("252 2.1.5 not told here; send, and RCPT will tell"));
 }
 
 void expn_command(struct task *task, struct session *session, struct slice rest)
@@ -41,7 +40,7 @@ void help_command(struct task *task, struct session *session, struct slice rest)
 	(void)task, (void)rest;
 	session_say(session,
 		SLICE("214-2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT\r\n"
-		      "214 2.0.0 a refusal ends with its id: the postmaster can ask `why`\r\n"));
+		      "214 2.0.0 a refusal ends with its id: the postmaster can ask `why`"));
 }
 
 void quit_command(struct task *task, struct session *session, struct slice rest)
@@ -51,7 +50,7 @@ void quit_command(struct task *task, struct session *session, struct slice rest)
 		refuse_form(session, REASON_BAD_SYNTAX, SLICE("QUIT alone"));
 		return;
 	}
-	session_say(session, SLICE("221 2.0.0 goodbye\r\n"));
+	session_say(session, SLICE("221 2.0.0 goodbye"));
 	session->ending = true;
 }
 

@@ -175,7 +175,8 @@ struct house *house_open(struct policy *policy, enum house_spool spool)
 	house->disk = memory_disk;
 	house->spool = spool;
 	house->pool = offload_open(house->loop, 1);
-	edge_open(&house->edge, house->loop, 1, (struct edge_journal){.take = journal_take, .owner = house});
+	edge_open(&house->edge, house->loop, 1,
+		(struct edge_journal){.take = journal_take, .owner = house});
 	edge_use_policy(&house->edge, policy);
 	house->edge.writer = spool_writer_open(house->loop, &house->disk, house->pool,
 		(struct writer_link){early_want, house_committed, house_over, house_over, house});
@@ -268,4 +269,11 @@ size_t slice_count(struct slice s, struct slice part)
 	for (size_t i = 0; i + part.len <= s.len; i++)
 		count += slice_starts(slice_from(s, i), part);
 	return count;
+}
+
+bool has_bare_end(struct slice body)
+{
+	size_t whole = slice_count(body, SLICE("\r\n"));
+
+	return slice_count(body, SLICE("\r")) != whole || slice_count(body, SLICE("\n")) != whole;
 }

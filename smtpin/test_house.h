@@ -57,5 +57,6 @@ struct house_client {
 };
 void house_converse(struct house_client *client);
 size_t slice_count(struct slice s, struct slice part); /* overlapping ones too */
+bool has_bare_end(struct slice body);                  /* a CR or LF that stands alone */
 
 #endif

@@ -54,27 +54,30 @@ static void make_room(struct transaction *transaction)
 	transaction->room = room;
 }
 
-/* The map is made with the second recipient, for most messages have one. Addresses, being slices
- * into the arena, stay where they are when the rooms are doubled; so they serve as the objects. */
-static bool is_kept(struct session *session, struct slice address)
+/* Most messages have one recipient: the map is made with the second. Its keys are the kept
+ * addresses, its objects say nothing. */
+static bool is_kept(const struct transaction *transaction, struct slice address)
+{
+	if (transaction->seen)
+		return map_get(transaction->seen, address) != NULL;
+	return transaction->recipient_count &&
+	       slice_is(transaction->recipients[0].address, address);
+}
+
+static void remember(struct session *session, struct slice address)
 {
 	struct transaction *transaction = session->transaction;
 
-	if (!transaction->recipient_count)
-		return false;
-	if (!transaction->seen) {
-		struct slice first = transaction->recipients[0].address;
+	if (transaction->recipient_count == 1) {
 		transaction->seen = map_new(session->edge->seed);
-		map_put(transaction->seen, first, transaction);
+		map_put(transaction->seen, transaction->recipients[0].address, transaction);
 	}
-	if (map_get(transaction->seen, address))
-		return true;
-	map_put(transaction->seen, address, transaction);
-	return false;
+	if (transaction->seen)
+		map_put(transaction->seen, address, transaction);
 }
 
-/* A command's memory ends with it: what is kept is copied, and what is refused costs nothing, so
- * that no number of refused recipients can fill the memory. */
+/* A command's memory ends with it. What is kept is copied; what is refused, or named again, costs
+ * nothing, so that no number of RCPTs can fill the memory. */
 static struct mailbox mailbox_copy(const struct mailbox *mailbox, struct arena *arena)
 {
 	struct mailbox copy = *mailbox;
@@ -89,17 +92,23 @@ void transaction_keep(struct session *session, const struct offered_recipient *r
 	const struct rcpt_command *rcpt)
 {
 	struct transaction *transaction = session->transaction;
-	struct mailbox mailbox = mailbox_copy(&recipient->mailbox, transaction->arena);
 
-	if (is_kept(session, mailbox.text))
+	if (is_kept(transaction, recipient->mailbox.text))
 		return;
 	if (transaction->recipient_count == transaction->room)
 		make_room(transaction);
-	size_t place = transaction->recipient_count++;
-	transaction->recipients[place] = (struct envelope_recipient){
+	struct mailbox mailbox = mailbox_copy(&recipient->mailbox, transaction->arena);
+	remember(session, mailbox.text);
+	size_t at = transaction->recipient_count++;
+	transaction->kept[at] = (struct offered_recipient){mailbox, recipient->place};
+	transaction->recipients[at] = (struct envelope_recipient){
 		.address = mailbox.text,
 		.orcpt = arena_slice(transaction->arena, rcpt->orcpt),
 		.notify = (uint8_t)rcpt->notify,
 	};
-	transaction->kept[place] = (struct offered_recipient){mailbox, recipient->place};
+}
+
+const struct offered_recipient *only_recipient(const struct transaction *transaction)
+{
+	return transaction->recipient_count == 1 ? &transaction->kept[0] : NULL;
 }

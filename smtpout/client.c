@@ -196,6 +196,8 @@ static void body_unreadable(struct client *client, struct job *job, enum body_en
 		settlement_of(end == BODY_DAMAGED ? REASON_MESSAGE_DAMAGED : REASON_SPOOL_FAILED,
 			SLICE_NONE, SLICE_NONE, job->arena);
 
+	if (end == BODY_UNREADABLE)
+		settled.words = SLICE("the message cannot be read from the spool");
 	client->ended = true;
 	job_settle_rest(job, &settled);
 }

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/id.h"
-#include "base/map.h"
 #include "base/panic.h"
 #include "dns/client.h"
 #include "packets/report.h"
@@ -16,16 +15,9 @@
 #include "smtpout/dest.h"
 #include "smtpout/local.h"
 #include "smtpout/outbox.h"
+#include "smtpout/segments.h"
 
 enum { OFFLOAD_THREADS = 4 };
-
-/* A segment as the queue opened it for us; jobs hold it. */
-struct segment {
-	uint64_t number;
-	uint64_t epoch;
-	int fd;
-	size_t holders; /* jobs, and one for the table */
-};
 
 struct out {
 	struct role *role;
@@ -39,34 +31,9 @@ struct out {
 	struct arena *name_arena;
 	struct slice next_name;   /* prepared, in name_arena, not switched to */
 	uint64_t jobs, counts[3]; /* at work; recipients by enum outcome */
-	bool stopping, ended;
+	bool stopping;
+	struct turn_end finish;
 };
-
-/* ---- segments ---- */
-
-static void segment_release(struct segment *segment)
-{
-	if (!segment || --segment->holders > 0)
-		return;
-	close(segment->fd);
-	free(segment);
-}
-
-static void segment_forget(struct out *out, uint64_t number)
-{
-	segment_release(map_take(out->segments, map_key(&number)));
-}
-
-static void segment_keep(struct out *out, const struct delivery_segment *given, int fd)
-{
-	struct segment *segment = calloc(1, sizeof *segment);
-
-	panic_if(!segment, "out of memory");
-	segment_forget(out, given->number);
-	*segment = (struct segment){
-		.number = given->number, .epoch = given->epoch, .fd = fd, .holders = 1};
-	map_put(out->segments, map_key(&segment->number), segment);
-}
 
 /* ---- the message of a job ---- */
 
@@ -82,7 +49,10 @@ static bool load_failed(struct out *out, struct job *job, enum reason reason, co
 {
 	char room[ID_TEXT_LEN + 1];
 	struct text id = TEXT_FIXED(room);
-	struct settlement settled = settlement_of(reason, SLICE_NONE, slice_of(words), job->arena);
+	struct settlement settled = settlement_of(reason, SLICE_NONE, SLICE_NONE, job->arena);
+
+	settled.words =
+		arena_format(job->arena, "the message cannot be taken from the spool: %s", words);
 
 	text_id(&id, job->order.id);
 	role_log(out->role, LEVEL_ERROR, "message-unreadable",
@@ -101,10 +71,7 @@ static bool job_load(void *owner, struct job *job)
 
 	if (!segment)
 		return load_failed(out, job, REASON_SPOOL_FAILED, "its segment was not given");
-	job->source = (struct spool_source){.disk = disk_real(),
-		.fd = segment->fd,
-		.segment = (uint32_t)segment->number,
-		.epoch = segment->epoch};
+	job->source = segments_source(segment);
 	switch (spool_read_message(
 		&job->source, job->order.offset, job->arena, &job->message, &record)) {
 	case SPOOL_READ_OK: break;
@@ -146,14 +113,30 @@ static void outcome_send(struct out *out, const struct job *job, const struct rc
 	out->counts[settled->outcome]++;
 }
 
+/* At the end of a turn: nobody below us on the stack uses what goes away. */
+static void out_finish(struct turn_end *hook)
+{
+	struct out *out = LIST_OBJECT(struct out, hook, finish);
+	struct role *role = out->role;
+
+	outbox_drain(&out->outbox);
+	outbox_connect(&out->outbox, NULL);
+	channel_close(out->control);
+	pool_close(out->pool);
+	local_close(out->local);
+	offload_close(out->threads);
+	dns_client_close(out->names);
+	segments_free(out->segments);
+	arena_free(out->name_arena);
+	free(out);
+	role_has_ended(role);
+}
+
 static void maybe_end(struct out *out)
 {
-	if (!out->stopping || out->ended || out->jobs > 0 || local_count(out->local) > 0 ||
-		pool_count(out->pool).connections > 0)
-		return;
-	out->ended = true;
-	outbox_drain(&out->outbox);
-	role_has_ended(out->role);
+	if (out->stopping && out->jobs == 0 && local_count(out->local) == 0 &&
+		pool_count(out->pool).connections == 0)
+		loop_at_turn_end(out->role->loop, &out->finish);
 }
 
 static void job_ended(void *owner, struct job *job)
@@ -191,13 +174,9 @@ static bool way_is_built(const struct delivery_job *order, struct slice *why)
 static void job_begin(struct out *out, const struct delivery_job *order)
 {
 	struct job *job = job_new(order);
-	uint64_t number = order->segment;
-	struct segment *segment = map_get(out->segments, map_key(&number));
 	struct slice why;
 
-	if (segment)
-		segment->holders++;
-	job->segment = segment;
+	job->segment = segments_hold(out->segments, order->segment);
 	out->jobs++;
 	if (!way_is_built(order, &why)) {
 		struct settlement settled =
@@ -222,13 +201,13 @@ static void queue_receive(
 
 	(void)channel;
 	if (type == DELIVERY_SEGMENT && fd >= 0 && delivery_segment_read(body, &segment)) {
-		segment_keep(out, &segment, fd);
+		segments_keep(out->segments, &segment, fd);
 		return; /* fd is kept */
 	}
 	if (fd >= 0)
 		close(fd);
 	if (type == DELIVERY_FORGET && delivery_segment_read(body, &segment))
-		segment_forget(out, segment.number);
+		segments_forget(out->segments, segment.number);
 	else if (type == DELIVERY_JOB && delivery_job_read(body, &order))
 		job_begin(out, &order);
 }
@@ -307,7 +286,7 @@ static void *out_start(struct role *role)
 	panic_if(!out, "out of memory");
 	struct pool_link link = {job_load, job_ended, work_empty, out};
 	out->role = role;
-	out->segments = map_new(0);
+	out->segments = segments_new();
 	out->name_arena = arena_new();
 	out->names = dns_client_open(role->loop);
 	out->threads = offload_open(role->loop, OFFLOAD_THREADS);
@@ -315,6 +294,7 @@ static void *out_start(struct role *role)
 	out->pool = pool_open(role->loop, dns_client_dns(out->names), CONNECTIONS_IN_ALL, link);
 	out->local = local_open(role->loop, out->threads, loop_wall(role->loop), link);
 	outbox_init(&out->outbox);
+	out->finish.run = out_finish;
 	return out;
 }
 

@@ -12,10 +12,10 @@ struct appending {
 	int fd;
 	uint32_t number;
 	uint64_t epoch, size;
-	uint64_t end;     /* where the next batch begins: a block boundary */
-	uint64_t durable; /* everything below is flushed */
+	uint64_t end;      /* where the next batch begins: a block boundary */
+	uint64_t durable;  /* everything below is flushed */
 	uint64_t mail_end; /* of the last batch with a message in it */
-	uint64_t told;    /* the highest `durable` that some header on disk carries */
+	uint64_t told;     /* the highest `durable` that some header on disk carries */
 };
 
 struct spool_writer {

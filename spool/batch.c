@@ -24,7 +24,7 @@ void batch_begin(
 bool batch_fits(const struct batch *batch, uint32_t payload_length, uint64_t limit)
 {
 	return batch->count < BATCH_RECORDS - 1 &&
-		record_block_end(batch->end + record_extent(payload_length)) <= limit;
+	       record_block_end(batch->end + record_extent(payload_length)) <= limit;
 }
 
 static void batch_part(struct batch *batch, struct slice bytes)
@@ -50,7 +50,7 @@ uint64_t batch_add(struct batch *batch, struct record record, struct slice head,
 	size_t written = head.len + body.len;
 
 	panic_if(head.len < RECORD_HEADER || written - RECORD_HEADER != record.length ||
-			batch->count == BATCH_RECORDS,
+			 batch->count == BATCH_RECORDS,
 		"a record does not fit its batch");
 	record.version = RECORD_VERSION;
 	record.epoch = batch->epoch;
@@ -110,8 +110,8 @@ void batch_void(struct batch *batch, struct disk *disk, int fd)
 	}
 }
 
-enum status record_void(struct disk *disk, int fd, uint32_t segment, uint64_t at,
-	const struct record *record)
+enum status record_void(
+	struct disk *disk, int fd, uint32_t segment, uint64_t at, const struct record *record)
 {
 	char header[RECORD_HEADER];
 	struct record taken_back = *record;

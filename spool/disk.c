@@ -117,8 +117,7 @@ struct disk *disk_real(void)
 enum { PARTS_AT_ONCE = 64 };
 
 /* Copies the parts behind the first `skip` bytes, as many as fit. */
-static int parts_behind(
-	struct iovec *to, const struct iovec *parts, int count, uint64_t skip)
+static int parts_behind(struct iovec *to, const struct iovec *parts, int count, uint64_t skip)
 {
 	int n = 0;
 
@@ -196,6 +195,8 @@ size_t disk_read_most(struct disk *disk, int fd, char *buffer, size_t size, off_
 			break;
 		}
 	}
+	if (done == size)
+		errno = 0; /* of a call repeated after EINTR */
 	return done;
 }
 

@@ -119,7 +119,8 @@ static int node_new(struct memory *memory, bool folder)
 {
 	for (int i = 0; i < NODES; i++)
 		if (!memory->nodes[i].used) {
-			memory->nodes[i] = (struct node){.used = true, .folder = folder, .lock = -1};
+			memory->nodes[i] =
+				(struct node){.used = true, .folder = folder, .lock = -1};
 			return i;
 		}
 	panic("the disk in memory has no more files");
@@ -229,8 +230,8 @@ static uint64_t memory_used(const struct memory *memory)
 static size_t write_room(struct memory *memory, const struct node *node, size_t size, size_t at)
 {
 	if (memory->limit && at + size > node->size) {
-		uint64_t used = memory_used(memory), left =
-			memory->limit > used ? memory->limit - used : 0;
+		uint64_t used = memory_used(memory),
+			 left = memory->limit > used ? memory->limit - used : 0;
 		uint64_t most = node->size > at ? node->size - at + left : left;
 		size = size < most ? size : (size_t)most;
 	}
@@ -335,8 +336,7 @@ static int memory_unlink(struct disk *disk, int at, const char *text)
 
 	if (call_fails(memory, DISK_UNLINK))
 		return -1;
-	struct name *name =
-		folder ? name_find(memory, node_number(memory, folder), text) : NULL;
+	struct name *name = folder ? name_find(memory, node_number(memory, folder), text) : NULL;
 	if (!name) {
 		errno = ENOENT;
 		return -1;

@@ -27,7 +27,8 @@ enum disk_call {
 
 struct disk *disk_memory_open(uint64_t seed);
 void disk_memory_close(struct disk *disk);
-int disk_memory_root(struct disk *disk); /* a descriptor of the folder; valid until the next crash */
+int disk_memory_root(
+	struct disk *disk); /* a descriptor of the folder; valid until the next crash */
 
 /* The nth call of this kind from now (1: the next) fails with `error`. What a failed flush was to
  * write reaches the disk in part, and counts as clean afterwards, as Linux has it. */

@@ -151,16 +151,10 @@ static bool section_decode(
 	struct section_head head, struct slice bytes, struct arena *arena, struct message *message)
 {
 	switch (head.tag) {
-	case SECTION_ENVELOPE:
-		return envelope_decode(bytes, arena, &message->envelope);
-	case SECTION_FACTS:
-		message->facts = bytes;
-		return true;
-	case SECTION_TRACE:
-		message->trace = bytes;
-		return true;
-	default:
-		return true; /* of a later version: passed over */
+	case SECTION_ENVELOPE: return envelope_decode(bytes, arena, &message->envelope);
+	case SECTION_FACTS: message->facts = bytes; return true;
+	case SECTION_TRACE: message->trace = bytes; return true;
+	default: return true; /* of a later version: passed over */
 	}
 }
 
@@ -180,16 +174,16 @@ enum message_part message_decode_part(
 		if (in.bad || (body && in.left.len < sizeof(uint64_t)) ||
 			(!body && head.length > in.left.len))
 			return missing && (in.bad || body || head.length - in.left.len <= missing)
-				? MESSAGE_NEEDS_MORE
-				: MESSAGE_BAD;
+				       ? MESSAGE_NEEDS_MORE
+				       : MESSAGE_BAD;
 		if (head.tag < 32 && seen & 1u << head.tag) /* twice is nobody's doing but damage */
 			return MESSAGE_BAD;
 		seen |= head.tag < 32 ? 1u << head.tag : 0;
 		if (body)
 			return seen & 1u << SECTION_ENVELOPE &&
-					body_decode(&in, head, missing, message)
-				? MESSAGE_WHOLE
-				: MESSAGE_BAD;
+					       body_decode(&in, head, missing, message)
+				       ? MESSAGE_WHOLE
+				       : MESSAGE_BAD;
 		if (!section_decode(head, read_bytes(&in, head.length), arena, message))
 			return MESSAGE_BAD;
 	}

@@ -59,7 +59,7 @@ bool message_decode(struct slice payload, struct arena *arena, struct message *m
 /* The same from the first bytes of a payload of `length`: everything but the body, of which only
  * what is there is given. For the queue, which needs no bodies. */
 enum message_part { MESSAGE_WHOLE, MESSAGE_NEEDS_MORE, MESSAGE_BAD };
-enum message_part message_decode_part(struct slice start, uint64_t length, struct arena *arena,
-	struct message *message) MUST_USE;
+enum message_part message_decode_part(
+	struct slice start, uint64_t length, struct arena *arena, struct message *message) MUST_USE;
 
 #endif

@@ -58,8 +58,8 @@ struct results {
 	uint32_t number; /* of the file appended to */
 	uint64_t epoch, end, flushed;
 	uint64_t begun; /* `end` right after the checkpoint that made the file */
-	bool broken;   /* a write or flush failed: a checkpoint must succeed first */
-	bool flushing; /* a thread flushes */
+	bool broken;    /* a write or flush failed: a checkpoint must succeed first */
+	bool flushing;  /* a thread flushes */
 };
 
 /* A segment being written out, a slice at a time. */
@@ -91,13 +91,14 @@ struct store {
 	struct making making;
 	struct own own;
 	struct results results;
-	struct map *facts; /* at start and during a checkpoint */
+	uint32_t results_tried; /* the highest number of a file that was begun */
+	struct map *facts;      /* at start and during a checkpoint */
 	struct batch *batch;
 	struct arena *scratch;
 	char block[SPOOL_BLOCK]; /* a header on its way */
-	bool reserved; /* the reserve's file is there */
+	bool reserved;           /* the reserve's file is there */
 	bool tend_due;
-	uint64_t dropped; /* incomplete records at start: never acknowledged */
+	uint64_t dropped;  /* incomplete records at start: never acknowledged */
 	wall_ns sparse_at; /* when sealed segments are looked at next */
 	size_t live;
 	uint64_t live_bytes;
@@ -120,7 +121,8 @@ struct spool_source segment_source(
 enum status segment_make_slice(struct store *store, bool *ready) MUST_USE;
 enum status segment_make_now(struct store *store, enum segment_class kind) MUST_USE;
 bool segment_is_spent(const struct segment *segment);
-void segment_retire(struct store *store, struct segment *segment); /* recycles or removes it */
+/* Recycles or removes it; false: it could not be. */
+bool segment_retire(struct store *store, struct segment *segment);
 size_t segment_count(const struct store *store, enum segment_state state, enum segment_class kind);
 /* A FREE one, recycled or written out if need be; `least` of the kind stay. NULL and errno. */
 struct segment *segment_take(struct store *store, enum segment_class kind, size_t least);
@@ -142,8 +144,7 @@ struct kept *kept_put(
 	struct store *store, struct segment *segment, const struct record *record, uint64_t at);
 /* Takes its recipients from the payload and calls `found` if any is not done. */
 bool kept_announce(struct store *store, struct kept *kept, struct walk *walk);
-void kept_announce_message(
-	struct store *store, struct kept *kept, const struct message *message);
+void kept_announce_message(struct store *store, struct kept *kept, const struct message *message);
 bool kept_done(struct store *store, struct kept *kept, uint16_t recipient);
 void kept_move(struct store *store, struct kept *kept, struct segment *segment, uint64_t at);
 void segment_forget_shown(struct store *store, struct segment *segment);

@@ -28,8 +28,8 @@ void segment_show(struct segment *segment, struct kept *kept)
 {
 	if (segment->shown_count == segment->shown_size) {
 		segment->shown_size = segment->shown_size ? segment->shown_size * 2 : 64;
-		segment->shown = realloc(
-			segment->shown, segment->shown_size * sizeof(struct kept *));
+		segment->shown =
+			realloc(segment->shown, segment->shown_size * sizeof(struct kept *));
 		panic_if(!segment->shown, "out of memory: an index of %zu messages",
 			segment->shown_size);
 	}
@@ -251,4 +251,18 @@ void segment_forget_shown(struct store *store, struct segment *segment)
 		free(kept);
 	}
 	segment->shown_count = 0;
+}
+
+bool store_locate(const struct store *store, struct stored *stored)
+{
+	const struct kept *kept = kept_find(store, stored->id, stored->origin);
+
+	if (!kept)
+		return false;
+	stored->segment = (uint32_t)kept->segment->number;
+	stored->at = kept->at;
+	stored->length = kept->length;
+	stored->copy = kept->copy;
+	stored->parts = kept->parts;
+	return true;
 }

@@ -170,16 +170,21 @@ enum status own_copy(struct store *store, struct kept *kept)
 		spool_read_payload(&source, kept->at, store->scratch, &record, &payload);
 	store->disk->close(store->disk, fd);
 	if (read == SPOOL_READ_DAMAGED) {
-		damage_tell(store, kept->segment, kept->at,
-			kept->at + record_extent(kept->length),
+		damage_tell(store, kept->segment, kept->at, kept->at + record_extent(kept->length),
 			"an acknowledged message cannot be read", kept->id);
 		segment_move(store, kept->segment, SEGMENT_DAMAGED);
 	}
 	if (read != SPOOL_READ_OK)
 		return STATUS_FAILED;
 	record.copy++;
-	if (own_write(store, &record, (struct slice){head, sizeof head}, payload, &at) != STATUS_OK)
+	if (own_write(store, &record, (struct slice){head, sizeof head}, payload, &at) !=
+		STATUS_OK) {
+		/* The voided copy may come back: what is known of its message must last as long. */
+		LIST_EACH (struct segment, segment, &store->states[SEGMENT_SUSPECT], link)
+			if (segment->writer == OWN_WRITER)
+				segment_show(segment, kept);
 		return STATUS_FAILED;
+	}
 	kept_move(store, kept, store->own.segment, at);
 	return STATUS_OK;
 }

@@ -39,8 +39,7 @@ void segment_header_encode(const struct segment_header *header, char block[SPOOL
 
 /* The checksum and the format number keep their places in every format to come, so that a newer
  * header is told from a damaged one. */
-enum header_read segment_header_decode(
-	const char block[SPOOL_BLOCK], struct segment_header *header)
+enum header_read segment_header_decode(const char block[SPOOL_BLOCK], struct segment_header *header)
 {
 	struct reader in = reader_of((struct slice){block, SPOOL_BLOCK});
 	uint32_t magic = read_u32(&in), crc = read_u32(&in);
@@ -131,7 +130,7 @@ bool record_legible(const char header[RECORD_HEADER], uint64_t epoch, uint64_t *
 bool record_is_known(const struct record *record)
 {
 	return record->version == RECORD_VERSION && record->type >= RECORD_MESSAGE &&
-		record->type <= RECORD_ATTEMPT;
+	       record->type <= RECORD_ATTEMPT;
 }
 
 uint64_t record_extent(uint32_t payload_length)

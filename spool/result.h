@@ -11,9 +11,9 @@ enum { RESULT_WORDS_MAX = 1000, RESULT_PAYLOAD_MAX = 1024 };
 
 struct result_record {
 	uint16_t recipient;
-	uint8_t result;   /* RESULT: enum result; else 0 */
-	uint32_t attempt; /* DEFER */
-	wall_ns time;     /* RESULT: when; DEFER: when next */
+	uint8_t result;     /* RESULT: enum result; else 0 */
+	uint32_t attempt;   /* DEFER */
+	wall_ns time;       /* RESULT: when; DEFER: when next */
 	struct slice words; /* cut to RESULT_WORDS_MAX when written */
 };
 

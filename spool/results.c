@@ -2,8 +2,8 @@
 /*
  * Results: what became of each recipient, appended to results/N; checkpoints.
  *
- * Facts only add up: reading a file twice, or in another order, changes nothing. A lost fact means a
- * second delivery, never a loss.
+ * Facts only add up: reading a file twice, or in another order, changes nothing. A lost fact means
+ * a second delivery, never a loss.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,8 +66,7 @@ static void fact_add(struct store *store, const struct record *record, struct sl
 
 	if (!result_decode(record->type, payload, &result) || record->type == RECORD_ATTEMPT)
 		return;
-	struct fact_recipient *known =
-		fact_recipient(fact_get(store, record), result.recipient);
+	struct fact_recipient *known = fact_recipient(fact_get(store, record), result.recipient);
 	if (record->type == RECORD_RESULT && known->result == 0) {
 		known->result = result.result;
 		known->time = result.time;
@@ -233,9 +232,8 @@ static void result_put(const struct results *results, struct text *out, uint64_t
 	record_encode(&record, results->number, at, header);
 	text_put(out, (struct slice){header, sizeof header});
 	text_put(out, payload);
-	text_put(out,
-		(struct slice){zeros,
-			(size_t)record_extent(record.length) - RECORD_HEADER - payload.len});
+	text_put(out, (struct slice){zeros,
+			      (size_t)record_extent(record.length) - RECORD_HEADER - payload.len});
 }
 
 static void result_append(struct store *store, struct record record, struct slice payload)
@@ -384,8 +382,8 @@ static void checkpoint_write(struct checkpoint *point)
 	text_clear(&point->out);
 }
 
-static void checkpoint_put(
-	struct checkpoint *point, uint8_t type, const struct fact *fact, struct result_record result)
+static void checkpoint_put(struct checkpoint *point, uint8_t type, const struct fact *fact,
+	struct result_record result)
 {
 	char room[RESULT_PAYLOAD_MAX];
 	struct text payload = TEXT_FIXED(room);
@@ -409,8 +407,8 @@ static void checkpoint_fact(struct checkpoint *point, const struct fact *fact)
 					recipient, known->result, 0, known->time, SLICE_NONE});
 		else if (known->attempts)
 			checkpoint_put(point, RECORD_DEFER, fact,
-				(struct result_record){recipient, 0, known->attempts, known->next,
-					SLICE_NONE});
+				(struct result_record){
+					recipient, 0, known->attempts, known->next, SLICE_NONE});
 	}
 }
 
@@ -421,14 +419,12 @@ static void checkpoint_index(struct store *store)
 
 	for (struct kept *kept; (kept = map_next(store->messages, &at));)
 		for (unsigned i = 0; i < kept->recipients; i++) {
-			bool done = kept->recipients <= 64
-				? kept->done.few >> i & 1
-				: kept->done.many[i / 8] >> i % 8 & 1;
+			bool done = kept->recipients <= 64 ? kept->done.few >> i & 1
+							   : kept->done.many[i / 8] >> i % 8 & 1;
 			if (!done)
 				continue;
 			struct record record = {.id = kept->id, .origin = kept->origin};
-			struct fact_recipient *known =
-				fact_recipient(fact_get(store, &record), i);
+			struct fact_recipient *known = fact_recipient(fact_get(store, &record), i);
 			known->result = known->result ? known->result : RESULT_DELIVERED;
 		}
 }
@@ -438,8 +434,12 @@ static enum status checkpoint_begin(struct store *store, struct checkpoint *poin
 	char name[16];
 	struct results *fresh = &point->fresh;
 
-	*fresh = (struct results){.number = store->results.number + 1};
-	store->results.number = fresh->number; /* a name is never tried twice */
+	/* A name is never tried twice. `number` of the store stays: it is in the checksums of the
+	 * file that is appended to. */
+	store->results_tried = store->results_tried > store->results.number
+				       ? store->results_tried + 1
+				       : store->results.number + 1;
+	*fresh = (struct results){.number = store->results_tried};
 	fresh->epoch = epoch_new(store);
 	fresh->end = fresh->flushed = SEGMENT_DATA_AT;
 	number_name(name, fresh->number, NAME_DIGITS);
@@ -457,19 +457,21 @@ static enum status checkpoint_begin(struct store *store, struct checkpoint *poin
 	return header_pair_write(store, fresh->fd, &header);
 }
 
+static bool file_remove(struct store *store, uint32_t number)
+{
+	char name[16];
+
+	number_name(name, number, NAME_DIGITS);
+	return store->disk->unlink(store->disk, store->results_folder, name) == 0;
+}
+
 /* Removed only when the new one and its name are durable. A name that stays is read again at the
  * next start and changes nothing. */
 static void files_remove(struct store *store, const struct result_files *files, uint32_t below)
 {
-	char name[16];
-
-	for (size_t i = 0; i < files->count; i++) {
-		if (files->numbers[i] >= below)
-			continue;
-		number_name(name, files->numbers[i], NAME_DIGITS);
-		if (store->disk->unlink(store->disk, store->results_folder, name) != 0)
-			break;
-	}
+	for (size_t i = 0; i < files->count; i++)
+		if (files->numbers[i] < below && !file_remove(store, files->numbers[i]))
+			return;
 }
 
 static enum status checkpoint_fill(struct store *store, struct checkpoint *point)
@@ -512,11 +514,13 @@ enum status results_checkpoint(struct store *store)
 		store->results = point.fresh;
 		store->results.flushed = store->results.begun = store->results.end;
 		files_remove(store, &files, point.fresh.number);
-	} else {
-		store->results.broken = true;
-		if (point.fresh.fd > 0)
-			store->disk->close(store->disk, point.fresh.fd);
+	} else if (point.fresh.fd >= 0) {
+		/* The old file serves on if it is sound; the space of the new one goes back. */
+		store->disk->close(store->disk, point.fresh.fd);
+		file_remove(store, point.fresh.number);
 	}
+	if (point.status != STATUS_OK && store->results.fd < 0)
+		store->results.broken = true;
 	text_free(&point.out);
 	free(files.numbers);
 	if (!starting)

@@ -107,9 +107,9 @@ static void rig_found(void *owner, const struct stored *stored, const struct mes
 
 	RIG_MUST(rig, sent->asked, "message %llu was found, but never written",
 		(unsigned long long)stored->id);
-	RIG_MUST(rig, !sent->found, "message %llu was found twice",
-		(unsigned long long)stored->id);
-	RIG_MUST(rig, count == recipient_count(stored->id) && message->body_size == sent->size &&
+	RIG_MUST(rig, !sent->found, "message %llu was found twice", (unsigned long long)stored->id);
+	RIG_MUST(rig,
+		count == recipient_count(stored->id) && message->body_size == sent->size &&
 			message->envelope.received == (wall_ns)stored->id,
 		"the envelope of message %llu was altered", (unsigned long long)stored->id);
 	RIG_MUST(rig, !sent->done_safe, "message %llu, done and flushed, was found again",
@@ -168,7 +168,7 @@ enum store_open rig_start(struct rig *rig)
 {
 	struct store_scale scale = {
 		.segment = RIG_SEGMENT,
-		.reserve = 8 << 10,
+		.reserve = 32 << 10,
 		.checkpoint = 32 << 10,
 		.epoch = rig_epoch,
 		.epoch_owner = rig,
@@ -179,8 +179,8 @@ enum store_open rig_start(struct rig *rig)
 	for (size_t i = 0; i < rig->count; i++)
 		rig->messages[i].found = false;
 	text_clear(&rig->why);
-	enum store_open outcome = store_open_scaled(rig->disk, disk_memory_root(rig->disk), events,
-		&scale, &rig->why, &rig->store);
+	enum store_open outcome = store_open_scaled(
+		rig->disk, disk_memory_root(rig->disk), events, &scale, &rig->why, &rig->store);
 	if (outcome != STORE_OPEN) {
 		rig->store = NULL;
 		return outcome;
@@ -223,8 +223,8 @@ static void send_small(struct task *task, void *arg)
 	body_fill(sent->id, 0, body, sent->size);
 	message_fill(sent, &message, recipients);
 	sent->asked = true;
-	sent->answer = writer_commit(task, sending->rig->writer, &message,
-		(struct slice){body, sent->size}, sent->id);
+	sent->answer = writer_commit(
+		task, sending->rig->writer, &message, (struct slice){body, sent->size}, sent->id);
 	sent->answered = true;
 	free(body);
 	free(sending);
@@ -245,8 +245,7 @@ static void send_big(struct task *task, void *arg)
 	for (size_t at = 0; sent->answer == COMMIT_DURABLE && at < sent->size; at += sizeof part) {
 		size_t size = sent->size - at < sizeof part ? sent->size - at : sizeof part;
 		body_fill(sent->id, at, part, size);
-		enum commit appended =
-			writer_big_append(task, big, (struct slice){part, size});
+		enum commit appended = writer_big_append(task, big, (struct slice){part, size});
 		if (appended != COMMIT_DURABLE) {
 			writer_big_abandon(big);
 			sent->answer = appended;
@@ -283,6 +282,19 @@ void rig_send_big(struct rig *rig, size_t bytes)
 	loop_run(rig->loop);
 }
 
+static void wait_run(struct task *task, void *arg)
+{
+	mono_ns *ns = arg;
+
+	panic_if(task_sleep(task, *ns) != WAIT_READY, "a rest was disturbed");
+}
+
+void rig_wait(struct rig *rig, mono_ns ns)
+{
+	panic_if(!task_start(rig->loop, "wait", wait_run, &ns), "no task");
+	loop_run(rig->loop);
+}
+
 void rig_deliver(struct rig *rig, unsigned one_in)
 {
 	for (size_t i = 0; i < rig->count; i++) {
@@ -302,7 +314,7 @@ void rig_deliver(struct rig *rig, unsigned one_in)
 
 void rig_tend(struct rig *rig)
 {
-	rig->now += 10 * 60 * NS_PER_S;
+	rig->now += (wall_ns)rig_random(rig, 90 * 60) * NS_PER_S;
 	for (int i = 0; i < 20 && store_tend(rig->store, rig->now); i++)
 		;
 }
@@ -321,7 +333,8 @@ void rig_kill(struct rig *rig)
 
 /* Judgement */
 
-static void body_judge(struct rig *rig, const struct rig_message *sent, struct slice body, size_t from)
+static void body_judge(
+	struct rig *rig, const struct rig_message *sent, struct slice body, size_t from)
 {
 	for (size_t i = 0; i < body.len; i++)
 		RIG_MUST(rig, body.at[i] == body_byte(sent->id, from + i),
@@ -356,8 +369,7 @@ static void found_judge(struct rig *rig, const struct rig_message *sent)
 	struct message message;
 	struct slice payload;
 
-	RIG_MUST(rig,
-		store_read(rig->store, &sent->stored, arena, &message, &payload) == READ_OK,
+	RIG_MUST(rig, store_read(rig->store, &sent->stored, arena, &message, &payload) == READ_OK,
 		"message %llu was found but cannot be read", (unsigned long long)sent->id);
 	RIG_MUST(rig, slice_is(message.trace, SLICE("Received: from test\r\n")),
 		"the trace of message %llu was altered", (unsigned long long)sent->id);
@@ -388,7 +400,6 @@ size_t rig_acknowledged(const struct rig *rig)
 	size_t count = 0;
 
 	for (size_t i = 0; i < rig->count; i++)
-		count += rig->messages[i].answered &&
-			rig->messages[i].answer == COMMIT_DURABLE;
+		count += rig->messages[i].answered && rig->messages[i].answer == COMMIT_DURABLE;
 	return count;
 }

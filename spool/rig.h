@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A test rig: a real store and a real writer in the simulated loop over a disk in memory, joined
- * without processes. It remembers what was acknowledged and what was flushed as done, and says after
- * a restart whether everything is as promised.
+ * without processes. It remembers what was acknowledged and what was flushed as done, and says
+ *after a restart whether everything is as promised.
  *
  *	struct rig *rig = rig_open(seed);
  *	rig_start(rig);                       store_open, writer
@@ -25,11 +25,11 @@ enum { RIG_MESSAGES = 512, RIG_RECIPIENTS = 3, RIG_SEGMENT = 64 << 10 };
 struct rig_message {
 	uint64_t id;
 	enum commit answer;
-	bool asked;      /* its commit was begun: it may exist */
-	bool answered;   /* its commit returned */
-	bool done;       /* store_result() for all recipients */
-	bool done_safe;  /* and flushed, successfully */
-	bool found;      /* by the store that runs now */
+	bool asked;     /* its commit was begun: it may exist */
+	bool answered;  /* its commit returned */
+	bool done;      /* store_result() for all recipients */
+	bool done_safe; /* and flushed, successfully */
+	bool found;     /* by the store that runs now */
 	struct stored stored;
 	unsigned left; /* recipients, as found() told */
 	bool big;
@@ -57,10 +57,12 @@ void rig_close(struct rig *rig);
 uint64_t rig_random(struct rig *rig, uint64_t below);
 enum store_open rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); /* frees store and writer, whatever state they are in */
-/* Commits `count` messages from tasks of their own, all at once, and runs until all are answered. */
+/* Commits `count` messages from tasks of their own, all at once, and runs until all are answered.
+ */
 void rig_send(struct rig *rig, size_t count);
 void rig_send_big(struct rig *rig, size_t bytes);
 void rig_deliver(struct rig *rig, unsigned one_in); /* some of what was found; then a flush */
+void rig_wait(struct rig *rig, mono_ns ns);         /* of the loop's clock */
 void rig_tend(struct rig *rig);
 void rig_power_cut(struct rig *rig);
 void rig_kill(struct rig *rig);

@@ -90,8 +90,7 @@ void segment_close(struct store *store, struct segment *segment)
 
 struct spool_source segment_source(const struct store *store, const struct segment *segment, int fd)
 {
-	return (struct spool_source){
-		store->disk, fd, (uint32_t)segment->number, segment->epoch};
+	return (struct spool_source){store->disk, fd, (uint32_t)segment->number, segment->epoch};
 }
 
 size_t segment_count(const struct store *store, enum segment_state state, enum segment_class kind)
@@ -157,9 +156,9 @@ enum header_read header_pair_read(struct store *store, int fd, struct segment_he
 	return best;
 }
 
-static enum status headers_write(struct store *store, const struct segment *segment, int fd)
+static struct segment_header segment_header_of(const struct segment *segment)
 {
-	struct segment_header header = {
+	return (struct segment_header){
 		.format = SPOOL_FORMAT,
 		.segment_class = (uint8_t)segment->kind,
 		.number = (uint32_t)segment->number,
@@ -167,6 +166,11 @@ static enum status headers_write(struct store *store, const struct segment *segm
 		.epoch = segment->epoch,
 		.size = segment->size,
 	};
+}
+
+static enum status headers_write(struct store *store, const struct segment *segment, int fd)
+{
+	struct segment_header header = segment_header_of(segment);
 
 	return header_pair_write(store, fd, &header);
 }
@@ -193,8 +197,8 @@ static enum status making_begin(struct store *store)
 	making->number = ++store->last_number;
 	making->written = 0;
 	number_name(name, making->number, 6);
-	making->fd = store->disk->open(
-		store->disk, store->small, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	making->fd =
+		store->disk->open(store->disk, store->small, name, O_RDWR | O_CREAT | O_EXCL, 0600);
 	return making->fd >= 0 ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -272,8 +276,7 @@ static enum status big_make(struct store *store)
 	uint32_t number = ++store->last_number;
 
 	number_name(name, number, 6);
-	int fd = store->disk->open(
-		store->disk, store->big, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	int fd = store->disk->open(store->disk, store->big, name, O_RDWR | O_CREAT | O_EXCL, 0600);
 	return fd < 0 ? STATUS_FAILED : segment_finish(store, SEGMENT_BIG, number, fd);
 }
 
@@ -292,27 +295,43 @@ enum status segment_make_now(struct store *store, enum segment_class kind)
 bool segment_is_spent(const struct segment *segment)
 {
 	return (segment->state == SEGMENT_SEALED || segment->state == SEGMENT_SUSPECT) &&
-		segment->live == 0 && segment->holds == 0;
+	       segment->live == 0 && segment->holds == 0;
 }
 
 static void segment_tell_forgotten(struct store *store, const struct segment *segment)
 {
 	for (size_t i = 0; i < FORGETTERS && store->forgetters[i].forget; i++)
-		store->forgetters[i].forget(
-			store->forgetters[i].owner, (uint32_t)segment->number);
+		store->forgetters[i].forget(store->forgetters[i].owner, (uint32_t)segment->number);
+}
+
+/* [S] After a failed flush the page cache shows the new header and the disk may have the old one. A
+ * start that believed the cache would forget results that the next power cut makes needed again; so
+ * the old header is put back where it is seen. Whether it reaches the disk does not matter. */
+static void header_put_back(struct store *store, struct segment *segment, int fd)
+{
+	struct segment_header header = segment_header_of(segment);
+
+	segment_header_encode(&header, store->block);
+	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK)
+		if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, at) !=
+			STATUS_OK)
+			continue; /* the other copy may still go */
 }
 
 /* [S] New generation and epoch, flushed; only then may the segment be handed out, and only then may
  * the results of its messages be forgotten: else the old header returns, and its mail with it. */
 static bool segment_recycle(struct store *store, struct segment *segment)
 {
+	struct segment fresh = *segment;
 	int fd = segment_open(store, segment, O_RDWR);
 
 	if (fd < 0)
 		return false;
-	segment->generation++;
-	segment->epoch = epoch_new(store);
-	enum status status = headers_write(store, segment, fd);
+	fresh.generation++;
+	fresh.epoch = epoch_new(store);
+	enum status status = headers_write(store, &fresh, fd);
+	if (status != STATUS_OK)
+		header_put_back(store, segment, fd);
 	store->disk->close(store->disk, fd);
 	if (status != STATUS_OK) {
 		/* Which header the disk has is not known: never used, never forgotten. */
@@ -320,6 +339,8 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 		damage_tell(store, segment, 0, 0, "its new header could not be written", 0);
 		return false;
 	}
+	segment->generation = fresh.generation;
+	segment->epoch = fresh.epoch;
 	segment_forget_shown(store, segment);
 	segment->known = SEGMENT_DATA_AT;
 	segment->live_bytes = segment->all_bytes = 0;
@@ -329,7 +350,7 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 }
 
 /* [S] The same for a removal: the results are kept until the name is gone from the disk. */
-static void segment_remove(struct store *store, struct segment *segment)
+static bool segment_remove(struct store *store, struct segment *segment)
 {
 	char name[16];
 	int folder = segment_folder(store, segment->kind);
@@ -339,7 +360,7 @@ static void segment_remove(struct store *store, struct segment *segment)
 		disk_sync_folder(store->disk, folder) != STATUS_OK) {
 		segment_move(store, segment, SEGMENT_DAMAGED);
 		damage_tell(store, segment, 0, 0, "it could not be removed", 0);
-		return;
+		return false;
 	}
 	segment_forget_shown(store, segment);
 	segment_close(store, segment);
@@ -347,23 +368,23 @@ static void segment_remove(struct store *store, struct segment *segment)
 	map_take(store->segments, map_key(&segment->number));
 	free(segment->shown);
 	free(segment);
+	return true;
 }
 
 /* A few big files are kept: blocks written before need no new metadata when they are used again.
  * They keep their size (old records in them have another epoch); more than a few would hoard
  * space, so those are removed, long after the message's path has ended. */
-void segment_retire(struct store *store, struct segment *segment)
+bool segment_retire(struct store *store, struct segment *segment)
 {
 	bool surplus = segment->kind == SEGMENT_BIG &&
-		segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= FREE_BIG_MOST;
+		       segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= FREE_BIG_MOST;
 
 	segment_tell_forgotten(store, segment);
 	if (segment->holds > 0)
-		return;
+		return false;
 	if (segment->state == SEGMENT_SUSPECT || surplus)
-		segment_remove(store, segment);
-	else
-		(void)segment_recycle(store, segment);
+		return segment_remove(store, segment);
+	return segment_recycle(store, segment);
 }
 
 static bool spent_retire_one(struct store *store, enum segment_class kind)
@@ -371,10 +392,8 @@ static bool spent_retire_one(struct store *store, enum segment_class kind)
 	if (store_needs_flush(store))
 		return false; /* [S] the results that say its messages are done come first */
 	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
-		if (segment->kind == kind && segment_is_spent(segment)) {
-			segment_retire(store, segment);
-			return true;
-		}
+		if (segment->kind == kind && segment_is_spent(segment))
+			return segment_retire(store, segment);
 	return false;
 }
 
@@ -390,8 +409,7 @@ struct segment *segment_take(struct store *store, enum segment_class kind, size_
 
 enum status reserve_make(struct store *store)
 {
-	int fd = store->disk->open(
-		store->disk, store->folder, "reserve", O_RDWR | O_CREAT, 0600);
+	int fd = store->disk->open(store->disk, store->folder, "reserve", O_RDWR | O_CREAT, 0600);
 
 	if (fd < 0)
 		return STATUS_FAILED;
@@ -408,11 +426,14 @@ enum status reserve_make(struct store *store)
 	return status;
 }
 
+/* After it, a FREE segment: mail is refused then, but what became of earlier mail is written. */
 bool reserve_spend(struct store *store)
 {
-	if (!store->reserved)
-		return false;
-	store->reserved = false;
 	store->tend_due = true;
-	return store->disk->unlink(store->disk, store->folder, "reserve") == 0;
+	if (store->reserved) {
+		store->reserved = false;
+		return store->disk->unlink(store->disk, store->folder, "reserve") == 0;
+	}
+	struct segment *segment = segment_free(store, SEGMENT_SMALL);
+	return segment && segment_remove(store, segment);
 }

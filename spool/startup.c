@@ -28,8 +28,7 @@ static enum store_open unusable(struct text *why, const char *what)
 
 static enum store_open lock_take(struct store *store, struct text *why)
 {
-	store->lock =
-		store->disk->open(store->disk, store->folder, "lock", O_RDWR | O_CREAT, 0600);
+	store->lock = store->disk->open(store->disk, store->folder, "lock", O_RDWR | O_CREAT, 0600);
 	if (store->lock < 0)
 		return unusable(why, "the spool's lock cannot be opened");
 	if (store->disk->lock(store->disk, store->lock) == 0)
@@ -54,8 +53,12 @@ static enum store_open folders_open(struct store *store, struct text *why)
 		(store->results_folder = folder_open(store, "results")) < 0 ||
 		(store->damaged = folder_open(store, "damaged")) < 0)
 		return unusable(why, "a folder of the spool cannot be made or opened");
-	if (disk_sync_folder(store->disk, store->folder) != STATUS_OK)
-		return unusable(why, "the spool's folder cannot be flushed");
+	/* Names are flushed before they are believed, like contents: one made just before a kill
+	 * may be in the page cache alone. */
+	const int folders[] = {store->small, store->big, store->results_folder, store->folder};
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (disk_sync_folder(store->disk, folders[i]) != STATUS_OK)
+			return unusable(why, "a folder of the spool cannot be flushed");
 	return STORE_OPEN;
 }
 
@@ -94,8 +97,8 @@ static enum store_open format_judge(struct slice text, struct text *why)
 	struct slice word = slice_cut(&text, ' ');
 	struct slice digits = slice_cut(&text, '\n');
 
-	if (!slice_is(word, SLICE("postern-spool")) ||
-		!slice_number(digits, UINT32_MAX, &number) || number == 0) {
+	if (!slice_is(word, SLICE("postern-spool")) || !slice_number(digits, UINT32_MAX, &number) ||
+		number == 0) {
 		text_put(why, SLICE("the file `format` does not say `postern-spool` and a number"));
 		return STORE_UNUSABLE;
 	}
@@ -112,8 +115,7 @@ static enum store_open format_judge(struct slice text, struct text *why)
 static enum store_open format_check(struct store *store, struct text *why)
 {
 	char room[FORMAT_TEXT_MAX];
-	int fd = store->disk->open(
-		store->disk, store->folder, "format", O_RDWR | O_CREAT, 0600);
+	int fd = store->disk->open(store->disk, store->folder, "format", O_RDWR | O_CREAT, 0600);
 
 	if (fd < 0)
 		return unusable(why, "the file `format` cannot be opened");
@@ -121,9 +123,15 @@ static enum store_open format_check(struct store *store, struct text *why)
 	bool blank = true; /* as a crash may leave what was written and not flushed */
 	for (size_t i = 0; i < got; i++)
 		blank = blank && room[i] == 0;
-	enum store_open outcome = errno ? unusable(why, "the file `format` cannot be read")
-		: blank		       ? format_write(store, fd, why)
-				       : format_judge((struct slice){room, got}, why);
+	enum store_open outcome;
+	if (errno)
+		outcome = unusable(why, "the file `format` cannot be read");
+	else if (blank)
+		outcome = format_write(store, fd, why);
+	else if (disk_sync(store->disk, fd) != STATUS_OK)
+		outcome = unusable(why, "the file `format` cannot be flushed");
+	else
+		outcome = format_judge((struct slice){room, got}, why);
 	store->disk->close(store->disk, fd);
 	return outcome;
 }
@@ -144,8 +152,7 @@ static bool file_is_blank(struct store *store, int fd)
 	uint64_t at = 0;
 
 	for (;; at += SPOOL_BLOCK) {
-		size_t got =
-			disk_read_most(store->disk, fd, store->block, SPOOL_BLOCK, (off_t)at);
+		size_t got = disk_read_most(store->disk, fd, store->block, SPOOL_BLOCK, (off_t)at);
 		if (got == 0)
 			return errno == 0;
 		for (size_t i = 0; i < got; i++)
@@ -163,8 +170,7 @@ static void unfinished_remove(struct loading *loading, const char *name)
 		store->tend_due = true; /* it stays, and is as blank at the next start */
 }
 
-static void segment_headless(
-	struct loading *loading, struct segment *segment, const char *what)
+static void segment_headless(struct loading *loading, struct segment *segment, const char *what)
 {
 	damage_tell(loading->store, segment, 0, 0, what, 0);
 	segment_move(loading->store, segment, SEGMENT_DAMAGED);
@@ -231,8 +237,7 @@ static void segment_name_seen(void *owner, const char *name)
 	store->disk->close(store->disk, fd);
 }
 
-static enum store_open segments_load(
-	struct store *store, enum segment_class kind, struct text *why)
+static enum store_open segments_load(struct store *store, enum segment_class kind, struct text *why)
 {
 	struct loading loading = {store, kind, why, STORE_OPEN};
 	int folder = kind == SEGMENT_BIG ? store->big : store->small;

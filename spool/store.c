@@ -192,8 +192,7 @@ void store_release(struct store *store, uint32_t number)
 		store->tend_due = true;
 }
 
-void store_on_forget(
-	struct store *store, void (*forget)(void *owner, uint32_t number), void *owner)
+void store_on_forget(struct store *store, void (*forget)(void *owner, uint32_t number), void *owner)
 {
 	for (size_t i = 0; i < FORGETTERS; i++)
 		if (!store->forgetters[i].forget) {
@@ -245,7 +244,8 @@ static bool spent_retire(struct store *store)
 			/* [S] The results that say its messages are done are flushed first. */
 			if (store_needs_flush(store) && store_flush(store) != STATUS_OK)
 				return false;
-			segment_retire(store, segment);
+			if (!segment_retire(store, segment))
+				return false;
 		}
 	return false;
 }
@@ -254,7 +254,7 @@ static bool spent_retire(struct store *store)
 static bool segment_is_sparse(struct segment *segment, wall_ns now)
 {
 	bool sparse = segment->kind == SEGMENT_SMALL && segment->live > 0 &&
-		segment->live_bytes * 10 < segment->size * 3;
+		      segment->live_bytes * 10 < segment->size * 3;
 
 	if (!sparse)
 		segment->sparse_since = 0;
@@ -298,7 +298,8 @@ static void results_tend(struct store *store)
 static void reserve_tend(struct store *store)
 {
 	if (!store->reserved && reserve_make(store) != STATUS_OK)
-		store->reserved = false; /* the disk is still full: tried again after the next change */
+		store->reserved =
+			false; /* the disk is still full: tried again after the next change */
 }
 
 /* Segments are written out ahead of need; a full disk stops that until something is freed. */
@@ -338,6 +339,6 @@ struct store_counts store_count(const struct store *store)
 
 	for (size_t i = 0; i < SEGMENT_STATES; i++)
 		counts.segments[i] = segment_count(store, (enum segment_state)i, SEGMENT_SMALL) +
-			segment_count(store, (enum segment_state)i, SEGMENT_BIG);
+				     segment_count(store, (enum segment_state)i, SEGMENT_BIG);
 	return counts;
 }

@@ -37,9 +37,10 @@ struct store_scale {
 	uint64_t segment;    /* bytes of a small segment; a multiple of SPOOL_BLOCK */
 	uint64_t reserve;    /* kept for results and reports on a full disk */
 	uint64_t checkpoint; /* a results file larger than this is rewritten */
-	uint64_t (*epoch)(void *owner); /* where epochs come from; NULL: the system's random bytes */
+	uint64_t (*epoch)(
+		void *owner); /* where epochs come from; NULL: the system's random bytes */
 	void *epoch_owner;
-	unsigned free;       /* segments kept written out, one of them the store's own */
+	unsigned free; /* segments kept written out, one of them the store's own */
 };
 
 /* Where a message lies. The store keeps its own bookkeeping by (id, origin). */
@@ -90,6 +91,9 @@ void store_suspect(struct store *store, uint32_t number, uint64_t epoch, uint64_
 /* The writer died: its segments are walked from the last offset known (start-up 2–5). */
 void store_writer_died(struct store *store, unsigned writer);
 
+/* Where the message lies now: store_tend() moves stragglers. False, and nothing changes, if the
+ * store does not know it. */
+bool store_locate(const struct store *store, struct stored *stored);
 /* For a reader: the segment opened read-only, the caller's. Jobs hold a segment until released. */
 int store_open_segment(
 	struct store *store, uint32_t number, uint64_t *epoch, enum segment_class *kind);

@@ -41,9 +41,8 @@ static void stretch_write(struct store *store, int from_fd, int to_fd, uint64_t 
 	for (uint64_t at = from; at < to;) {
 		size_t want = to - at < AT_ONCE ? (size_t)(to - at) : AT_ONCE;
 		size_t got = disk_read_most(store->disk, from_fd, buffer, want, (off_t)at);
-		if (got > 0 &&
-			disk_write(store->disk, to_fd, (struct slice){buffer, got},
-				(off_t)(at - from)) != STATUS_OK)
+		if (got > 0 && disk_write(store->disk, to_fd, (struct slice){buffer, got},
+				       (off_t)(at - from)) != STATUS_OK)
 			break;
 		at += got == want ? got : got + SPOOL_BLOCK; /* past what cannot be read */
 		if (got == 0 && errno == 0)
@@ -56,7 +55,9 @@ void damage_copy(
 	struct store *store, int folder, uint32_t number, int digits, uint64_t from, uint64_t to)
 {
 	char name[16], copy[64];
-	const char *kind = folder == store->small ? "seg" : folder == store->big ? "big" : "results";
+	const char *kind = folder == store->small ? "seg"
+			   : folder == store->big ? "big"
+						  : "results";
 
 	number_name(name, number, digits);
 	snprintf(copy, sizeof copy, "%s-%s-%llu", kind, name, (unsigned long long)from);
@@ -71,7 +72,8 @@ void damage_copy(
 	}
 	if (disk_sync(store->disk, to_fd) != STATUS_OK ||
 		disk_sync_folder(store->disk, store->damaged) != STATUS_OK)
-		store->tend_due = true; /* the copy may be incomplete, the original is not touched */
+		store->tend_due =
+			true; /* the copy may be incomplete, the original is not touched */
 	store->disk->close(store->disk, to_fd);
 }
 
@@ -147,7 +149,8 @@ static void record_seen(struct survey *survey, const struct record *record, uint
 		chunk_seen(survey, record);
 	} else if (record->type == RECORD_MESSAGE) {
 		finding.what = FOUND_MESSAGE;
-		finding.chunks_are_whole = record->part == 0 ||
+		finding.chunks_are_whole =
+			record->part == 0 ||
 			(record->part == survey->chunks && record->id == survey->chunk_id);
 		finding_add(survey, finding);
 	}
@@ -211,9 +214,9 @@ static bool message_is_whole(struct survey *survey, const struct finding *findin
 
 	arena_reset(scratch);
 	return finding->chunks_are_whole &&
-		spool_read_message(&survey->source, finding->at, scratch, &message, &record) ==
-		SPOOL_READ_OK &&
-		chunks_check(survey, &record);
+	       spool_read_message(&survey->source, finding->at, scratch, &message, &record) ==
+		       SPOOL_READ_OK &&
+	       chunks_check(survey, &record);
 }
 
 static void message_judge(struct survey *survey, const struct finding *finding)
@@ -286,8 +289,7 @@ void segment_announce(struct store *store, struct segment *segment, int fd)
 			continue;
 		if (kept_announce(store, kept, &walk))
 			continue;
-		damage_tell(store, segment, kept->at,
-			kept->at + record_extent(kept->length),
+		damage_tell(store, segment, kept->at, kept->at + record_extent(kept->length),
 			"an acknowledged message cannot be read", kept->id);
 		segment_move(store, segment, SEGMENT_DAMAGED);
 	}

@@ -77,8 +77,8 @@ bool walk_next(struct walk *walk, struct record *record, uint64_t *at)
 		if (header.len < RECORD_HEADER)
 			break;
 		uint64_t here = walk->at;
-		if (record_decode(header.at, walk->source.segment, here, walk->source.epoch,
-			    record)) {
+		if (record_decode(
+			    header.at, walk->source.segment, here, walk->source.epoch, record)) {
 			walk->gap_to = *at = here;
 			walk->at = here + record_extent(record->length);
 			return true;

@@ -21,7 +21,8 @@ enum { WALK_DENSE = 256 << 10, WALK_SPARSE = 4 << 10 };
 struct walk {
 	struct spool_source source;
 	uint64_t at, end;
-	uint64_t gap_from, gap_to; /* what was passed over before the record just given; else equal */
+	uint64_t gap_from,
+		gap_to; /* what was passed over before the record just given; else equal */
 	size_t step;
 	char *window;
 	size_t window_size, window_len;

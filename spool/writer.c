@@ -104,7 +104,8 @@ static void small_want(struct spool_writer *store)
 		return;
 	if (store->none && loop_mono(store->loop) < store->none_at + ASK_AGAIN_MS * NS_PER_MS)
 		return;
-	store->asked = store->request + 1 ? store->request + 1 : 1; /* the answer may come at once */
+	store->asked =
+		store->request + 1 ? store->request + 1 : 1; /* the answer may come at once */
 	writer_want(store, SEGMENT_SMALL);
 }
 
@@ -222,14 +223,15 @@ static int batch_flush(struct task *task, struct spool_writer *store, bool sync)
 
 static bool pad_is_needed(const struct appending *segment)
 {
-	return segment->fd >= 0 && segment->told < segment->mail_end;
+	return segment->fd >= 0 && segment->told < segment->mail_end &&
+	       segment->end + SPOOL_BLOCK <= segment->size;
 }
 
 static void segment_close(struct task *task, struct spool_writer *store)
 {
 	struct appending *segment = &store->current;
 
-	if (pad_is_needed(segment) && segment->end + SPOOL_BLOCK <= segment->size) {
+	if (pad_is_needed(segment)) {
 		batch_begin(&store->batch, segment->number, segment->epoch, segment->end,
 			segment->durable);
 		batch_seal(&store->batch);
@@ -297,8 +299,7 @@ static void group_take(struct spool_writer *store, struct list *group)
 
 	batch_begin(&store->batch, segment->number, segment->epoch, segment->end, segment->durable);
 	LIST_EACH (struct waiting, waiting, &store->queued, link) {
-		if (!batch_fits(
-			    &store->batch, waiting->record.length, appending_limit(segment)))
+		if (!batch_fits(&store->batch, waiting->record.length, appending_limit(segment)))
 			break;
 		list_remove(&waiting->link);
 		store->queued_count--;
@@ -369,8 +370,7 @@ static void flusher_round(struct task *task, struct spool_writer *store)
 static void pad_round(struct task *task, struct spool_writer *store)
 {
 	store->pad_due = false;
-	if (pad_is_needed(&store->current) &&
-		fits_alone(&store->current, store->current.end, 0))
+	if (pad_is_needed(&store->current))
 		group_flush(task, store);
 }
 
@@ -386,8 +386,7 @@ static void flusher_run(struct task *task, void *arg)
 	}
 	store->flushing = false;
 	if (pad_is_needed(&store->current))
-		timer_set(&store->pad_timer,
-			loop_mono(store->loop) + PAD_AFTER_MS * NS_PER_MS);
+		timer_set(&store->pad_timer, loop_mono(store->loop) + PAD_AFTER_MS * NS_PER_MS);
 	gate_open(&store->idle);
 }
 

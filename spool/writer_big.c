@@ -25,8 +25,8 @@ struct big_message {
 	struct appending segment;
 	uint64_t id, written; /* where the next record begins */
 	uint32_t parts;
-	size_t fill;                           /* of the chunk */
-	char head[RECORD_HEADER];              /* room for its header, in front of it */
+	size_t fill;              /* of the chunk */
+	char head[RECORD_HEADER]; /* room for its header, in front of it */
 	char chunk[CHUNK_MAX];
 };
 
@@ -79,8 +79,8 @@ static void big_free(struct big_message *big)
 	free(big);
 }
 
-enum commit writer_big_open(struct task *task, struct spool_writer *store, uint64_t id,
-	struct big_message **opened)
+enum commit writer_big_open(
+	struct task *task, struct spool_writer *store, uint64_t id, struct big_message **opened)
 {
 	if (store->lost || store->retiring)
 		return COMMIT_FAILED;

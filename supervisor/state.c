@@ -3,6 +3,7 @@
  * user that a remote may have taken over, so no link is ever followed. Read state.h first. */
 #include "supervisor/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,6 +26,28 @@ static enum exit_status complain_of(
 	return status;
 }
 
+static bool folder_is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = copy < 0 ? NULL : fdopendir(copy);
+	bool empty = folder != NULL;
+
+	for (struct dirent *entry; empty && (entry = readdir(folder));)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (folder)
+		closedir(folder);
+	else if (copy >= 0)
+		close(copy);
+	return empty;
+}
+
+/* Whoever installs may make an empty folder as root (systemd's StateDirectory does). One that holds
+ * something is left alone: it might be /etc. */
+static bool may_take_over(int fd, const struct stat *facts, const struct owner *owner)
+{
+	return owner->drop && facts->st_uid == 0 && folder_is_empty(fd);
+}
+
 /* A folder that is there already must be its user's: what lies in it could not be used else. */
 static bool folder_is_owned(int fd, const char *name, const struct owner *owner, struct text *why)
 {
@@ -35,6 +58,8 @@ static bool folder_is_owned(int fd, const char *name, const struct owner *owner,
 		return false;
 	}
 	if (facts.st_uid == owner->uid)
+		return true;
+	if (may_take_over(fd, &facts, owner) && fchown(fd, owner->uid, owner->gid) == 0)
 		return true;
 	text_escaped(why, slice_of(name));
 	text_format(why,

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -266,15 +267,16 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(tmp_path):
-    made = []
+def daemon():
+    made, root = [], tempfile.mkdtemp(prefix="postern-test-")
+    os.chmod(root, 0o755)
 
     def start(text, **more):
-        folder = tmp_path / f"daemon{len(made)}"
-        folder.mkdir()
-        os.chmod(folder, 0o755)
-        os.chmod(tmp_path, 0o755)
-        made.append(Daemon(folder, text.replace("{mail}", str(folder / "mail")), **more))
+        folder = os.path.join(root, str(len(made)))
+        os.mkdir(folder)
+        os.mkdir(os.path.join(folder, "mail"))
+        os.chmod(os.path.join(folder, "mail"), 0o777)  # as root the roles run as nobody
+        made.append(Daemon(folder, text.replace("{mail}", os.path.join(folder, "mail")), **more))
         return made[-1]
     yield start
     for one in made:
@@ -282,7 +284,7 @@ def daemon(tmp_path):
             one.kill()
         output = one.output() if os.path.exists(one.log) else ""
         assert "panic at" not in output and "AddressSanitizer" not in output and "runtime error" not in output, output[-6000:]
-    shutil.rmtree(tmp_path, ignore_errors=True)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 RELAY = """

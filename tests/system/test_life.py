@@ -139,10 +139,8 @@ def test_when_the_supervisor_dies_all_end(daemon):
 
 def test_as_root_every_role_drops_its_rights(daemon):
     need("root")
-    server = daemon("user nobody\n" + LOCAL.replace('"{mail}/%d/%l"', '"{mail}/%d/%l"'), wait=False)
-    os.makedirs(os.path.join(server.folder, "mail"))
+    server = daemon("user nobody\n" + LOCAL, wait=False)
     nobody = pwd.getpwnam("nobody")
-    os.chown(os.path.join(server.folder, "mail"), nobody.pw_uid, nobody.pw_gid)
     server.start()
     for pid in server.pids()[1:]:
         with open(f"/proc/{pid}/status") as file:

@@ -71,7 +71,7 @@ def test_the_null_sender_gets_no_bounce(daemon, sink):
     number = re.search(r"\[([0-9A-Z-]+)\]", kept).group(1)
     assert until(lambda: "bounced" in server.postern("why", number).stdout)
     time.sleep(0.5)
-    assert not os.path.exists(os.path.join(server.folder, "mail"))
+    assert os.listdir(os.path.join(server.folder, "mail")) == []
     assert server.json("queue") == []
 
 

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the edge says to its neighbours and hears from them: to control the journal's lines and
+ * answers to questions, to queue how far segments are written. Read edge_process.h first.
+ */
+#include <jansson.h>
+
+#include "base/panic.h"
+#include "smtpin/edge_process.h"
+
+enum { ANSWER_PIECE = CHANNEL_BODY_MAX - 16 };
+
+/* ---- control: journal lines out, questions in ---- */
+
+/* Lines that do not fit are counted; the count goes out before the next line that does. */
+static bool tell_dropped(struct edge_process *process)
+{
+	char body[sizeof(uint64_t)];
+	struct writer out = writer_over(body, sizeof body);
+
+	if (!process->dropped)
+		return true;
+	report_count_write(&out, process->dropped);
+	if (channel_send(process->control, REPORT_DROPPED, writer_slice(&out), -1) != SENT)
+		return false;
+	process->dropped = 0;
+	return true;
+}
+
+static void journal_take(void *owner, struct slice line)
+{
+	struct edge_process *process = owner;
+
+	if (!process->control || line.len > CHANNEL_BODY_MAX || !tell_dropped(process) ||
+		channel_send(process->control, REPORT_LINE, line, -1) != SENT)
+		process->dropped++;
+}
+
+static bool answer_piece(
+	struct channel *channel, const struct report_answer *answer, struct arena *arena)
+{
+	struct writer out = writer_over(arena_alloc(arena, CHANNEL_BODY_MAX), CHANNEL_BODY_MAX);
+
+	report_answer_write(&out, answer);
+	return channel_send(channel, REPORT_ANSWER, writer_slice(&out), -1) == SENT;
+}
+
+/* The log's line for people and for fail2ban: who, from where, which code, by which clause. */
+static void log_refused(void *owner, const struct journal_decision *refusal)
+{
+	struct edge_process *process = owner;
+	const struct facts *facts = refusal->facts;
+	const struct decision *decision = refusal->decision;
+	char client[64], enhanced[16], clause[200];
+	struct text client_text = TEXT_FIXED(client), enhanced_text = TEXT_FIXED(enhanced),
+		    clause_text = TEXT_FIXED(clause);
+
+	text_address(&client_text, &facts->client);
+	text_enhanced(&enhanced_text, decision->enhanced);
+	if (decision->has_clause) {
+		struct clause_place place = policy_clause(refusal->policy, decision->clause);
+		text_put(&clause_text, place.file);
+		text_char(&clause_text, ':');
+		text_number(&clause_text, place.line);
+	}
+	role_log_line(process->role,
+		&(struct log_line){.level = LEVEL_INFO,
+			.event = decision->verdict == VERDICT_DEFER ? SLICE("deferred")
+								    : SLICE("refused"),
+			.id = refusal->id,
+			.client = text_slice(&client_text),
+			.sender = facts->has_sender ? facts->sender.text : SLICE_NONE,
+			.recipient = facts->has_recipient ? facts->recipient.text : SLICE_NONE,
+			.code = decision->code,
+			.enhanced = text_slice(&enhanced_text),
+			.clause = text_slice(&clause_text),
+			.text = decision->words});
+}
+
+/* When the channel is full the rest is left out: who asks has a deadline of his own. */
+static void answer(struct edge_process *process, uint32_t request, struct slice words)
+{
+	struct arena *arena = edge_arena_take(&process->edge);
+	struct report_answer piece = {.request = request};
+
+	do {
+		piece.piece = slice_part(words, 0, ANSWER_PIECE);
+		words = slice_from(words, piece.piece.len);
+		piece.last = !words.len;
+	} while (answer_piece(process->control, &piece, arena) && !piece.last);
+	edge_arena_give(&process->edge, arena);
+}
+
+static void answer_question(struct edge_process *process, const struct report_ask *ask)
+{
+	json_t *question = json_loadb(ask->question.at, ask->question.len, 0, NULL);
+	struct slice what = slice_of(json_string_value(json_object_get(question, "ask")));
+	struct text words = TEXT_GROWING;
+
+	if (slice_is(what, SLICE("status")))
+		edge_tell_status(&process->edge, process->role->slot, &words);
+	else if (slice_is(what, SLICE("sessions")))
+		edge_tell_sessions(&process->edge, &words);
+	else
+		text_put(&words, SLICE("{\"error\":\"an edge answers status and sessions\"}"));
+	answer(process, ask->request, text_slice(&words));
+	text_free(&words);
+	json_decref(question);
+}
+
+static void control_receive(
+	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	struct report_ask ask;
+
+	(void)channel, (void)fd;
+	if (type == REPORT_ASK && report_ask_read(body, &ask))
+		answer_question(owner, &ask);
+}
+
+static void control_gone(void *owner, struct channel *channel)
+{
+	struct edge_process *process = owner;
+
+	channel_close(channel);
+	process->control = NULL; /* given again when it lives again; lines are counted meanwhile */
+}
+
+struct edge_journal control_journal(struct edge_process *process)
+{
+	return (struct edge_journal){journal_take, log_refused, process};
+}
+
+void control_open(struct edge_process *process, int fd)
+{
+	channel_close(process->control); /* one that died is given again */
+	process->control = channel_open(process->edge.loop, fd,
+		(struct channel_user){control_receive, control_gone, NULL, process});
+}
+
+/* ---- queue: segments ---- */
+
+/* The queue's channel takes tens of thousands of these before it is full. What must not be lost
+ * then ends the writer: every commit fails, and no mail is acknowledged that nobody would find. */
+static void tell_queue(struct edge_process *process, uint16_t type, const struct writer *out)
+{
+	if (process->queue && channel_send(process->queue, type, writer_slice(out), -1) == SENT)
+		return;
+	role_log(process->role, LEVEL_ERROR, "spool", "the queue does not take what it is told");
+	if (process->edge.writer)
+		spool_writer_lost(process->edge.writer);
+}
+
+static void link_want(void *owner, enum segment_class kind, uint32_t request)
+{
+	char body[64];
+	struct writer out = writer_over(body, sizeof body);
+
+	spooling_want_write(
+		&out, &(struct spooling_want){.segment_class = (uint8_t)kind, .request = request});
+	tell_queue(owner, SPOOLING_WANT, &out);
+}
+
+static enum sent send_committed(
+	struct edge_process *process, uint16_t type, const struct spooling_committed *committed)
+{
+	char body[64];
+	struct writer out = writer_over(body, sizeof body);
+
+	spooling_committed_write(&out, committed);
+	if (type != SPOOLING_COMMITTED) {
+		tell_queue(process, type, &out);
+		return SENT;
+	}
+	if (!process->queue)
+		return CHANNEL_GONE;
+	return channel_send(process->queue, type, writer_slice(&out), -1);
+}
+
+/* It may lag: the next one of the segment says it too, and DONE at the latest. */
+static void link_committed(void *owner, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct edge_process *process = owner;
+	struct spooling_committed committed = {number, epoch, durable};
+
+	process->is_behind =
+		send_committed(process, SPOOLING_COMMITTED, &committed) == CHANNEL_FULL;
+	process->behind = committed;
+}
+
+static void link_done(void *owner, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct spooling_committed done = {number, epoch, durable};
+
+	send_committed(owner, SPOOLING_DONE, &done);
+}
+
+static void link_suspect(void *owner, uint32_t number, uint64_t epoch, uint64_t durable)
+{
+	struct spooling_committed suspect = {number, epoch, durable};
+
+	send_committed(owner, SPOOLING_SUSPECT, &suspect);
+}
+
+static void queue_receive(
+	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	struct edge_process *process = owner;
+	struct spooling_give give;
+	struct spooling_none none;
+
+	(void)channel;
+	if (type == SPOOLING_GIVE && fd >= 0 && spooling_give_read(body, &give))
+		spool_writer_give(process->edge.writer, &give, fd);
+	else if (type == SPOOLING_NONE && spooling_none_read(body, &none))
+		spool_writer_none(process->edge.writer, &none);
+}
+
+static void queue_drained(void *owner, struct channel *channel)
+{
+	struct edge_process *process = owner;
+
+	(void)channel;
+	if (process->is_behind)
+		link_committed(process, process->behind.number, process->behind.epoch,
+			process->behind.durable);
+}
+
+/* The supervisor ends us in order; until then every commit fails and is answered 451. */
+static void queue_gone(void *owner, struct channel *channel)
+{
+	struct edge_process *process = owner;
+
+	channel_close(channel);
+	process->queue = NULL;
+	spool_writer_lost(process->edge.writer);
+}
+
+void queue_open(struct edge_process *process, int fd)
+{
+	struct loop *loop = process->edge.loop;
+
+	panic_if(process->edge.writer, "a second queue: the edge ends with the first");
+	process->queue = channel_open(
+		loop, fd, (struct channel_user){queue_receive, queue_gone, queue_drained, process});
+	process->edge.writer = spool_writer_open(loop, disk_real(), process->pool,
+		(struct writer_link){link_want, link_committed, link_done, link_suspect, process});
+}
