@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import profile
 import table
 from measure import Account, Counter, Held, Sink, load
 from servers import Absent, Postern, Postfix
@@ -51,6 +52,7 @@ class Bench:
         sent = load(self.tools["load"], "send", server.port, "-c", sessions, "-m", each, "-n", count, "-s", 5120)
         came = self.sink.drained(sent["finished"])
         cpu = server.account.cpu() - before
+        self.last_count = sent["finished"]
         lost = sent["finished"] - came["unique"]
         if lost or came["duplicates"] or sent["unexpected"] or sent["broken"]:
             self.note(f"{server.name}, {sessions} sessions: of {sent['finished']} accepted messages {lost} had not come "
@@ -165,18 +167,13 @@ class Bench:
         self.note(f"the generator and the sink alone: {rates[0]:,.0f} messages/s, {rates[1]:,.0f} with a connection each")
 
     def profile(self):
-        """Where our own time goes: perf over the round with 100 sessions."""
-        path = os.path.join(self.folder, "perf.data")
+        """Where our own time goes in the round with 100 sessions."""
         server = self.servers[0]
-        pids = ",".join(map(str, server.account.pids()))
-        perf = subprocess.Popen(["perf", "record", "-q", "-F", "997", "-e", "cpu-clock", "-g", "-o", path, "-p", pids],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
-        print(self.relay(server, 100, int(self.asked.profile == "each")))
-        perf.send_signal(signal.SIGINT)
-        perf.wait()
-        subprocess.run(["perf", "report", "-i", path, "--stdio", "--no-children", "-g", "none", "--sort", "comm,dso,symbol",
-                        "--percent-limit", "0.7"], stderr=subprocess.DEVNULL)
+        recording = profile.Recording(os.path.join(self.folder, "perf.data"), server.account.pids())
+        figures = self.relay(server, 100, int(self.asked.profile == "each"))
+        recording.stop()
+        print(f"{figures['delivered']:,.0f} delivered/s with perf, {figures['cpu']:.0f} µs a message")
+        profile.show(recording, self.last_count)
 
     def start(self, kind):
         server = None

@@ -143,14 +143,10 @@ static void answer_list(
 	size_t count;
 	struct item **list = items_sorted(asked->schedule, question->to, &count);
 
-	text_char(json, '[');
 	for (size_t i = 0; i < count && i < question->limit; i++) {
-		if (i)
-			PUT(json, ",\n");
 		put_item(json, list[i], asked->now);
-		text_char(json, '}');
+		PUT(json, "}\n");
 	}
-	text_char(json, ']');
 	free(list);
 }
 

@@ -27,7 +27,7 @@ struct asked {
 	const struct events *events;
 	struct moment now;
 };
-/* Appends the answer to `json`: one JSON value. */
+/* Appends the answer to `json`: one JSON value, or (queue) one a line. */
 void ask_answer(const struct asked *asked, struct slice question, struct text *json);
 
 #endif

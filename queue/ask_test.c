@@ -23,13 +23,19 @@ uint64_t events_dropped(const struct events *events)
 	return 0;
 }
 
-static json_t *ask(const char *question)
+static void ask_into(const char *question, struct text *answer)
 {
 	struct asked asked = {world->schedule, NULL, NULL, world->now};
+
+	ask_answer(&asked, slice_of(question), answer);
+}
+
+static json_t *ask(const char *question)
+{
 	struct text answer = TEXT_GROWING;
 	json_error_t error;
 
-	ask_answer(&asked, slice_of(question), &answer);
+	ask_into(question, &answer);
 	json_t *json = json_loadb(answer.at, answer.len, JSON_DECODE_ANY, &error);
 	if (!json)
 		fail_msg("%s: %.*s", error.text, SLICE_ARGS(text_slice(&answer)));
@@ -52,6 +58,23 @@ static json_int_t number_in(const json_t *object, const char *name)
 static void later(struct fake_job *job)
 {
 	job_answer(job, OUTCOME_DEFERRED, 450, "4.2.2 \"full\"\n\x1b");
+}
+
+/* The lines of an answer, as an array. */
+static json_t *ask_lines(const char *question)
+{
+	struct text answer = TEXT_GROWING;
+	json_t *lines = json_array();
+
+	ask_into(question, &answer);
+	for (struct slice rest = text_slice(&answer); rest.len;) {
+		struct slice line = slice_cut(&rest, '\n');
+		json_t *json = json_loadb(line.at, line.len, 0, NULL);
+		assert_non_null(json);
+		json_array_append_new(lines, json);
+	}
+	text_free(&answer);
+	return lines;
 }
 
 static void two_mails(void)
@@ -87,7 +110,7 @@ static void a_list_shows_the_oldest_first_with_the_last_words(void **state)
 	world_turn();
 	for (size_t i = 0; i < world->job_count; i++)
 		later(&world->jobs[i]);
-	json_t *json = ask("{\"ask\":\"queue\"}");
+	json_t *json = ask_lines("{\"ask\":\"queue\"}");
 	assert_int_equal(json_array_size(json), 2);
 	const json_t *first = json_array_get(json, 0);
 	assert_string_equal(string_in(first, "id"), "0000-0000-0001");
@@ -119,7 +142,7 @@ static void a_list_is_limited_and_filtered(void **state)
 	(void)state;
 	two_mails();
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		json_t *json = ask(rows[i].question);
+		json_t *json = ask_lines(rows[i].question);
 		assert_int_equal(json_array_size(json), rows[i].count);
 		json_decref(json);
 	}

@@ -42,7 +42,7 @@ enum status disk_write(struct disk *disk, int fd, struct slice bytes, off_t at) 
 enum status disk_read(struct disk *disk, int fd, char *buffer, size_t size, off_t at) MUST_USE;
 /* As many of `size` as there are; fewer with errno 0: the file ends there. */
 size_t disk_read_most(struct disk *disk, int fd, char *buffer, size_t size, off_t at);
-/* fdatasync and fsync, repeated after EINTR only: any other failure is final (spool.md). */
+/* fdatasync and fsync, repeated after EINTR only: any other failure is final (spool/STATES.md). */
 enum status disk_sync(struct disk *disk, int fd) MUST_USE;
 enum status disk_sync_folder(struct disk *disk, int fd) MUST_USE;
 

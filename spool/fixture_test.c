@@ -50,8 +50,8 @@ static void headers_write(struct disk *disk, int fd, uint8_t class, uint32_t num
 
 static void message_add(struct batch *batch, uint64_t id, struct slice body, struct text *head)
 {
-	static const struct envelope_recipient to[] = {
-		{SLICE("anna@example.org"), SLICE(""), 0}, {SLICE("bert@example.org"), SLICE(""), 4}};
+	static const struct envelope_recipient to[] = {{SLICE("anna@example.org"), SLICE(""), 0},
+		{SLICE("bert@example.org"), SLICE(""), 4}};
 	struct message message = {.envelope = {.received = 1800000000,
 					  .sender = SLICE("sender@example.net"),
 					  .recipients = to,
@@ -88,8 +88,8 @@ static void fixture_save(struct disk *disk, size_t which)
 {
 	static char bytes[FILE_MAX];
 	char path[512];
-	size_t size = disk_memory_peek(
-		disk, files[which].folder, files[which].name, bytes, sizeof bytes);
+	size_t size =
+		disk_memory_peek(disk, files[which].folder, files[which].name, bytes, sizeof bytes);
 
 	snprintf(path, sizeof path, "%s/%s-%s", getenv("FIXTURES_WRITE"), files[which].folder,
 		files[which].name);
@@ -123,7 +123,8 @@ static void fixtures_write(void)
 	batch_seal(&batch);
 	assert_int_equal(batch_write(&batch, disk, fd, true), 0);
 	assert_int_equal(
-		disk_write(disk, fd, (struct slice){zeros, sizeof zeros}, SEGMENT - SPOOL_BLOCK), 0);
+		disk_write(disk, fd, (struct slice){zeros, sizeof zeros}, SEGMENT - SPOOL_BLOCK),
+		0);
 	fixture_save(disk, 0);
 
 	fd = file_new(disk, "results", "00000007");
@@ -191,8 +192,8 @@ static void a_spool_of_format_1_is_read(void **state)
 	assert_int_equal(disk_write(disk, format, SLICE("postern-spool 1\n"), 0), 0);
 	fixture_load(disk, 0);
 	fixture_load(disk, 1);
-	assert_int_equal(store_open_scaled(disk, disk_memory_root(disk), events, &scale, &why,
-				 &store),
+	assert_int_equal(
+		store_open_scaled(disk, disk_memory_root(disk), events, &scale, &why, &store),
 		STORE_OPEN);
 	assert_int_equal(seen, 2);
 	store_close(store);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading a stored message for delivery, from a segment descriptor that somebody else opened.
- * Read, checksum, then use: nothing unchecked leaves (spool.md).
+ * Read, checksum, then use: nothing unchecked leaves (spool/STATES.md).
  */
 #ifndef SPOOL_READER_H
 #define SPOOL_READER_H

@@ -322,14 +322,16 @@ bool store_flush_begin(struct store *store, struct store_flush *flush)
 		return false;
 	if (!results->broken && block_fill(store) != STATUS_OK)
 		results->broken = true;
-	*flush = (struct store_flush){store->disk, results->fd, results->end, 0};
+	/* A broken file is never flushed again: -1, the checkpoint follows. */
+	*flush = (struct store_flush){
+		store->disk, results->broken ? -1 : results->fd, results->end, 0};
 	results->flushing = true;
 	return true;
 }
 
 void store_flush_run(struct store_flush *flush)
 {
-	if (disk_sync(flush->disk, flush->fd) != STATUS_OK)
+	if (flush->fd >= 0 && disk_sync(flush->disk, flush->fd) != STATUS_OK)
 		flush->error = errno ? errno : EIO;
 }
 
@@ -354,8 +356,7 @@ enum status store_flush(struct store *store)
 
 	if (!store_flush_begin(store, &flush))
 		return store->results.flushing ? STATUS_FAILED : STATUS_OK;
-	if (!store->results.broken)
-		store_flush_run(&flush);
+	store_flush_run(&flush);
 	return store_flush_end(store, &flush);
 }
 

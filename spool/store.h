@@ -70,7 +70,8 @@ struct store_events {
 	void *owner;
 };
 
-/* `folder`: STATE/spool, made if it is empty. Runs the whole start-up of spool.md, calling `found`.
+/* `folder`: STATE/spool, made if it is empty. Runs the whole start-up of spool/STATES.md, calling
+ * `found`.
  */
 enum store_open store_open(struct disk *disk, int folder, struct store_events events,
 	struct text *why, struct store **store) MUST_USE;

@@ -33,7 +33,7 @@ struct member {
 	bool channel_gone; /* to be closed at the end of the turn */
 	bool said_ended;
 	bool over; /* the process (or the attached role) has ended, with `status` */
-	int status;
+	int status, said_status;
 	char how[96]; /* "was killed by signal 9 (Killed)" */
 	unsigned starts;
 	wall_ns since;

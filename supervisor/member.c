@@ -181,10 +181,9 @@ static bool hear_ended(struct member *member, struct slice body)
 	if (!setup_ended_read(body, &ended))
 		return false;
 	member->said_ended = true;
+	member->said_status = ended.status;
 	if (member->attached) { /* a process is over when it has been waited for */
 		member->over = true;
-		member->status = ended.status;
-		snprintf(member->how, sizeof member->how, "left with status %u", ended.status);
 	}
 	return true;
 }
@@ -397,8 +396,12 @@ bool member_settle(struct member *member)
 		if (!member->said_ended && !member->over && member->process)
 			process_kill(member->process, SIGKILL); /* deaf, so of no use */
 	}
-	if (!member->over)
-		return false;
+	if (!member->over || (member->process && member->channel))
+		return false; /* what it said last is still to be read */
+	if (member->said_ended) {
+		member->status = member->said_status;
+		snprintf(member->how, sizeof member->how, "left with status %d", member->status);
+	}
 	bool asked = member->state == MEMBER_STOPPING;
 	close_all(member);
 	member->state = MEMBER_ABSENT;
