@@ -33,7 +33,7 @@ class Account:
         self.folder, self.process, self.first = None, None, None
         for place, file, unit in [(mounted("cgroup2"), "cpu.stat", 1e-6),
                                   (mounted("cgroup", "cpuacct"), "cpuacct.usage", 1e-9)]:
-            folder = place and os.path.join(place, f"postern-bench-{os.getpid()}-{name}")
+            folder = place and os.path.join(place, f"postern-bench-{time.time_ns()}-{name}")
             try:
                 if folder:
                     os.mkdir(folder)
@@ -52,15 +52,24 @@ class Account:
                 file.write("0")
 
     def take_this(self):
-        self.first = os.getpid()
+        self.first, self.origin = os.getpid(), self.group_of_this()
         self.join()
 
     def release_this(self):
         """Back to where this process came from, so that the group can go."""
         if self.folder:
-            with open(os.path.join(os.path.dirname(self.folder), "cgroup.procs"), "w") as file:
+            with open(os.path.join(self.origin, "cgroup.procs"), "w") as file:
                 file.write("0")
             os.rmdir(self.folder)
+
+    def group_of_this(self):
+        wanted = "" if self.folder and self.file == "cpu.stat" else "cpuacct"
+        with open("/proc/self/cgroup") as lines:
+            for line in lines:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if self.folder and wanted in controllers.split(","):
+                    return os.path.dirname(self.folder) + path
+        return None
 
     def start(self, command, **more):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=self.join, **more)

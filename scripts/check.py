@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build"))
+CORPORA = os.path.abspath(os.environ.get("POSTERN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora")))
 PARTS = ["style", "unit", "asan", "clang", "valgrind", "system"]
 BUILDS = {
     "gcc": ([], {}),
@@ -49,7 +50,7 @@ def step(text):
 
 
 def run(command, env=None, **more):
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})}, text=True,
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "POSTERN_CORPORA": CORPORA, **(env or {})}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
                           stdin=subprocess.DEVNULL, **more)
 

@@ -24,7 +24,7 @@ def main():
                         "-Db_lundef=false", "-Darena_each_malloc=true"], env={**os.environ, "CC": "clang"}, check=True)
     subprocess.run(["ninja", "-C", folder], check=True)
     failed = []
-    for target in sorted(glob.glob(os.path.join(folder, "*", "*_fuzz"))):
+    for target in sorted(glob.glob(os.path.join(folder, "src", "*", "*_fuzz"))):
         room, name = os.path.basename(target).removesuffix("_fuzz").split("_", 1)
         if asked.only and name not in asked.only:
             continue
@@ -33,7 +33,7 @@ def main():
         print(f"== {room}/{name}", flush=True)
         ran = subprocess.run([target, f"-max_total_time={asked.seconds}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=16384",
                               f"-artifact_prefix={kept}/", "-print_final_stats=1", kept,
-                              os.path.join(ROOT, room, "seeds", name)])
+                              os.path.join(ROOT, "src", room, "seeds", name)])
         if ran.returncode:
             failed.append(name)
     print("failed:", ", ".join(failed) if failed else "none")

@@ -10,11 +10,11 @@ MODELS = [("skalibs", 7, 30, 118), ("s2n-tls", 13, 52, 284), ("Dovecot lib", 12,
           ("Varnish", 16, 74, 453), ("OpenSMTPD", 15, 84, 580), ("Unbound", 18, 92, 671), ("Postfix", 22, 129, 971)]
 
 
-def sources(pattern="*.c"):
+def sources(pattern="src/*.c"):
     """The product's own C files: neither tests nor fuzz targets."""
     files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
                            capture_output=True, text=True, check=True).stdout.split()
-    return [f for f in files if not f.startswith(("tests/", "bench/")) and not f.endswith(("_test.c", "_fuzz.c"))]
+    return [f for f in files if not f.endswith(("_test.c", "_fuzz.c"))]
 
 
 def functions():
@@ -38,7 +38,7 @@ def main():
     found = functions()
     lines = [f[0] for f in found]
     sizes = sorted(sum(1 for _ in open(f)) for f in sources())
-    headers = sorted(sum(1 for _ in open(f)) for f in sources("*.h"))
+    headers = sorted(sum(1 for _ in open(f)) for f in sources("src/*.h"))
     print(f"{'':14} functions  median  95th  longest")
     print(f"{'Postern':14} {len(found):9} {percentile(lines, .5):7} {percentile(lines, .95):5} {lines[-1]:8}")
     for name, median, high, longest in MODELS:

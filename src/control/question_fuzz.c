@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct text words = TEXT_GROWING;
-	json_t *question = control_question_parse((struct slice){(const char *)bytes, size}, &words);
+	json_t *question =
+		control_question_parse((struct slice){(const char *)bytes, size}, &words);
 	struct log_question log;
 	bool read = question && log_question_read(question, &log, &words);
 

@@ -78,8 +78,7 @@ static void lists_keep_their_order_while_bodies_remove(void **state)
 	list_append(&head, &three[1].link);
 	list_append(&head, &three[2].link);
 	list_prepend(&head, &three[0].link);
-	LIST_EACH(struct object, object, &head, link)
-	{
+	LIST_EACH (struct object, object, &head, link) {
 		seen = seen * 10 + object->number;
 		if (object->number == 2)
 			list_remove(&object->link);
