@@ -192,7 +192,7 @@ class Bench:
         self.sink = Sink(self.tools["sink"])
         try:
             for kind in [Postern, Postfix]:
-                if kind.name not in self.asked.without:
+                if kind.name not in self.asked.without and not (self.asked.profile and kind is Postfix):
                     self.start(kind)
             if not self.servers:
                 return False
@@ -286,6 +286,8 @@ def main():
                           capture_output=True, text=True)
     if made.returncode:
         sys.exit(made.stdout)
+    if os.geteuid() == 0 and "Postfix" not in asked.without and not asked.profile:
+        Postfix.fetch(asked.build)
     enter_namespaces()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     folder = os.path.join(asked.build, "bench")
@@ -303,13 +305,14 @@ def main():
         return
     with open(os.path.join(folder, "last.json"), "w") as file:
         json.dump({"rows": bench.rows, "notes": bench.notes}, file, indent=1)
-    command = " ".join(["make bench"] if len(sys.argv) <= 3 else ["bench/bench.py", *sys.argv[1:]])
+    options_given = (["--quick"] if asked.quick else []) + (["--disk", asked.disk] if asked.disk != "here" else [])
+    command = " ".join(["bench/bench.py", *options_given]) if options_given else "make bench"
     where = "on the machine's own disk" if asked.disk == "here" else "on ext4 without discard (loop device)"
     text = table.machine(command, bench.versions) + f"; best of {asked.rounds}, {where}.\n\n"
     text += table.markdown(bench.rows, [server.name for server in bench.servers], bench.notes)
     print(text)
     if asked.keep:
-        table.keep(os.path.join(ROOT, "bench", "README.md"), text)
+        table.keep(os.path.join(ROOT, "bench", "README.md"), asked.disk, text)
 
 
 if __name__ == "__main__":

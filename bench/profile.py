@@ -60,10 +60,12 @@ def cost_of(frames):
 
 def show(recording, messages):
     totals, by_role = collections.Counter(), collections.defaultdict(collections.Counter)
+    kernel = 0
     callers, whole_of = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
     for role, frames in recording.samples():
         cost, caller = cost_of(frames)
         totals[role] += 1
+        kernel += cost.endswith("in the kernel")
         by_role[role][cost] += 1
         whole_of[role].update({symbol for symbol, file in frames if "posternd" in file})
         if caller:
@@ -72,7 +74,7 @@ def show(recording, messages):
     if not whole:
         print("perf saw nothing")
         return
-    print(f"{whole} samples of 1 ms, {whole * 1e3 / messages:.1f} µs a message")
+    print(f"{whole} samples of 1 ms, {whole * 1e3 / messages:.1f} µs a message, {kernel / whole:.0%} of it in the kernel")
     for role, count in totals.most_common():
         print(f"\n{role}: {count / whole:.1%}")
         for cost, times in by_role[role].most_common(24):

@@ -4,7 +4,7 @@ import os
 import platform
 import time
 
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+END = "<!-- end of figures -->"
 
 
 def processor():
@@ -52,9 +52,13 @@ def machine(command, versions):
             f"{', '.join(versions)}: `{command}`")
 
 
-def keep(path, text):
+def keep(path, disk, text):
+    """Each kind of disk has its place in the file, between two markers."""
+    begin = f"<!-- figures: {disk} -->"
     with open(path) as file:
-        before, _, rest = file.read().partition(BEGIN)
-    _, _, after = rest.partition(END)
+        before, found, rest = file.read().partition(begin)
+    _, ended, after = rest.partition(END)
+    if not found or not ended:
+        raise ValueError(f"{path} lacks the markers {begin} and {END}")
     with open(path, "w") as file:
-        file.write(f"{before}{BEGIN}\n{text}{END}{after}")
+        file.write(f"{before}{begin}\n{text}{END}{after}")

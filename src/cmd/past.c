@@ -262,11 +262,26 @@ static void tell_why(const json_t *lines, const json_t *decision, const struct p
 	text_free(&out);
 }
 
+static bool is_story(const json_t *line, bool kept_too)
+{
+	return told_text(line, "decision").len && (kept_too || !told_is_kept(line));
+}
+
+static size_t count_stories(const json_t *lines)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		count += is_story(json_array_get(lines, i), false);
+	return count;
+}
+
 /* Decisions with their stories; a message whose decision is gone still has its events. */
 static enum exit_status show_why(
 	const struct cli *cli, const json_t *lines, const struct policy *policy)
 {
 	size_t decisions = 0, count = json_array_size(lines);
+	bool kept_too = count_stories(lines) == 0;
 
 	if (cli->json) {
 		json_dumpf(lines, stdout, JSON_INDENT(1));
@@ -275,7 +290,7 @@ static enum exit_status show_why(
 	}
 	for (size_t i = 0; i < count; i++) {
 		const json_t *line = json_array_get(lines, i);
-		if (!told_text(line, "decision").len)
+		if (!is_story(line, kept_too))
 			continue;
 		if (++decisions <= WHY_MOST)
 			tell_why(lines, line, policy);

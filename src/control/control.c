@@ -153,10 +153,13 @@ static void *control_start(struct role *role)
 static bool control_prepare(void *state, struct slice bytes, struct text *why)
 {
 	struct control *control = state;
+	struct policy *policy = policy_of_bundle(bytes, why);
 
+	if (!policy)
+		return false;
 	policy_unref(control->prepared);
-	control->prepared = policy_of_bundle(bytes, why);
-	return control->prepared != NULL;
+	control->prepared = policy;
+	return true;
 }
 
 static void control_switch(void *state)
@@ -171,6 +174,14 @@ static void control_switch(void *state)
 			control->journal, policy_settings(control->policy)->journal_keep);
 }
 
+/* STATE/control.sock, and what `listen control` adds. */
+static void socket_add(struct control *control, int fd)
+{
+	panic_if(control->socket_count == CONTROL_SOCKETS_MAX, "too many control sockets");
+	control->sockets[control->socket_count++] =
+		(struct control_socket){control, io_open(control->role->loop, fd)};
+}
+
 static void control_grant(void *state, const struct setup_grant *grant, int fd)
 {
 	struct control *control = state;
@@ -181,7 +192,7 @@ static void control_grant(void *state, const struct setup_grant *grant, int fd)
 		control->journal =
 			journal_files_open(fd, policy_settings(control->policy)->journal_keep);
 		return;
-	case GRANT_CONTROL_SOCKET: control->socket = io_open(control->role->loop, fd); return;
+	case GRANT_CONTROL_SOCKET: socket_add(control, fd); return;
 	case GRANT_LISTENER:
 	case GRANT_SPOOL_FOLDER:
 	case GRANT_POLICY_FOLDER:
@@ -195,9 +206,11 @@ static void control_go(void *state)
 	struct control *control = state;
 
 	timer_set(&control->tick, loop_mono(control->role->loop) + flush_interval);
-	if (control->socket &&
-		!task_start(control->role->loop, "control socket", control_accept, control))
-		role_log(control->role, LEVEL_ERROR, "control", "no memory for the control socket");
+	for (size_t i = 0; i < control->socket_count; i++)
+		if (!task_start(control->role->loop, "control socket", control_accept,
+			    &control->sockets[i]))
+			role_log(control->role, LEVEL_ERROR, "control",
+				"no memory for a control socket");
 	role_is_ready(control->role);
 }
 

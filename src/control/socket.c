@@ -109,13 +109,12 @@ static void session_start(struct control *control, struct io *client)
 
 void control_accept(struct task *task, void *arg)
 {
-	struct control *control = arg;
+	struct control_socket *socket = arg;
 	struct io *client;
 	struct address from;
 	enum io_end end;
 
-	while ((end = io_accept(task, control->socket, &client, &from)) == IO_DONE ||
-		end == IO_FAILED)
+	while ((end = io_accept(task, socket->io, &client, &from)) == IO_DONE || end == IO_FAILED)
 		if (end == IO_DONE)
-			session_start(control, client);
+			session_start(socket->control, client);
 }

@@ -28,6 +28,12 @@ struct neighbour {
 	bool gone;
 };
 
+enum { CONTROL_SOCKETS_MAX = 16 };
+struct control_socket {
+	struct control *control;
+	struct io *io;
+};
+
 struct control {
 	struct role *role;
 	struct policy *policy, *prepared;
@@ -35,7 +41,8 @@ struct control {
 	struct timer tick;  /* flushes the journal, removes old days */
 	int journal_folder; /* -1 until granted */
 	struct slice journal_path;
-	struct io *socket; /* NULL until granted */
+	struct control_socket sockets[CONTROL_SOCKETS_MAX];
+	size_t socket_count;
 	struct list neighbours;
 	struct list questions; /* struct question, under way */
 	struct list sessions;  /* struct control_session, for their number */
@@ -91,7 +98,7 @@ bool control_answer(struct task *task, struct control *control, struct control_s
 	struct slice question, struct text *out);
 
 /* socket.c */
-void control_accept(struct task *task, void *control);
+void control_accept(struct task *task, void *socket); /* struct control_socket */
 /* Sends what is in `out` to the client and clears it; false when the client has gone. */
 bool control_send(struct task *task, struct control_session *session, struct text *out);
 

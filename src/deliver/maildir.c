@@ -100,13 +100,37 @@ static bool fail(struct delivering *d, const char *where)
 	return false;
 }
 
-static bool parent_flush(const char *path, struct arena *arena)
+/* Where a path begins: at the base if it lies below that, else where every path does. */
+struct place {
+	int at;
+	const char *path;
+};
+
+static struct place place_of(const struct delivering *d, struct slice path)
 {
-	size_t slash = slice_find_last(slice_of(path), '/');
+	const struct maildir_base *base = &d->order->base;
+	struct slice rest = slice_from(path, base->path.len);
+
+	if (base->path.len && slice_starts(path, base->path) && (!rest.len || rest.at[0] == '/'))
+		return (struct place){
+			base->fd, arena_format(d->arena, ".%.*s", SLICE_ARGS(rest)).at};
+	return (struct place){AT_FDCWD, arena_string(d->arena, path)};
+}
+
+static int folder_open_at(const struct delivering *d, struct slice path)
+{
+	struct place place = place_of(d, path);
+
+	return openat(place.at, place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool parent_flush(const struct delivering *d, struct slice path)
+{
+	size_t slash = slice_find_last(path, '/');
 	struct slice parent = slash == SIZE_MAX ? SLICE(".")
 			      : slash == 0      ? SLICE("/")
-						: slice_part(slice_of(path), 0, slash);
-	int fd = open(arena_string(arena, parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+						: slice_part(path, 0, slash);
+	int fd = folder_open_at(d, parent);
 	bool flushed = fd >= 0 && fsync(fd) == 0;
 
 	if (fd >= 0)
@@ -115,11 +139,22 @@ static bool parent_flush(const char *path, struct arena *arena)
 }
 
 /* A name made is a name that lasts: its parent is flushed. */
-static bool folder_make(const char *path, struct arena *arena)
+static bool folder_make(const struct delivering *d, struct slice path)
 {
-	if (mkdir(path, FOLDER_MODE) == 0)
-		return parent_flush(path, arena);
+	struct place place = place_of(d, path);
+
+	if (mkdirat(place.at, place.path, FOLDER_MODE) == 0)
+		return parent_flush(d, path);
 	return errno == EEXIST;
+}
+
+/* The base and what lies above it are there already, and may not be ours to look at. */
+static bool is_above_base(const struct delivering *d, size_t len)
+{
+	const struct maildir_base *base = &d->order->base;
+
+	return base->path.len && len <= base->path.len &&
+	       slice_starts(d->order->folder, base->path);
 }
 
 static bool folders_make(struct delivering *d)
@@ -128,12 +163,12 @@ static bool folders_make(struct delivering *d)
 	struct slice folder = d->order->folder;
 
 	for (size_t i = 1; i < folder.len; i++)
-		if (folder.at[i] == '/' &&
-			!folder_make(arena_string(d->arena, slice_part(folder, 0, i)), d->arena))
+		if (folder.at[i] == '/' && !is_above_base(d, i) &&
+			!folder_make(d, slice_part(folder, 0, i)))
 			return fail(d, "");
 	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
 		struct slice path = arena_format(d->arena, "%.*s%s", SLICE_ARGS(folder), inside[i]);
-		if (!folder_make(arena_string(d->arena, path), d->arena))
+		if (!folder_make(d, path))
 			return fail(d, *inside[i] ? inside[i] + 1 : "");
 	}
 	return true;
@@ -143,7 +178,7 @@ static int folder_open(const struct delivering *d, const char *inside)
 {
 	struct slice path = arena_format(d->arena, "%.*s/%s", SLICE_ARGS(d->order->folder), inside);
 
-	return open(arena_string(d->arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return folder_open_at(d, path);
 }
 
 static bool folders_open(struct delivering *d)

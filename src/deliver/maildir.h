@@ -7,12 +7,20 @@
 
 #include "spool/reader.h"
 
+/* A folder handed to us open, since its path may lead through places that we may not enter (the
+ * state folder below /root, say): what lies below `path` is reached through `fd`. */
+struct maildir_base {
+	struct slice path; /* empty: none */
+	int fd;
+};
+
 struct maildir_order {
-	struct slice folder;    /* from maildir_folder() */
-	struct slice recipient; /* as Delivered-To shows it */
-	uint64_t id, origin;    /* the message's identity */
-	uint16_t index;         /* of the recipient in the envelope */
-	bool maybe_repeated;    /* an earlier run may have delivered it: look in cur/ too */
+	struct slice folder;      /* from maildir_folder() */
+	struct maildir_base base; /* all zero: none */
+	struct slice recipient;   /* as Delivered-To shows it */
+	uint64_t id, origin;      /* the message's identity */
+	uint16_t index;           /* of the recipient in the envelope */
+	bool maybe_repeated;      /* an earlier run may have delivered it: look in cur/ too */
 	const struct message *message;
 	const struct spool_source *source; /* where the chunks of a big one lie */
 	uint32_t parts;                    /* 0: the body is message->body */

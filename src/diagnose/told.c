@@ -276,6 +276,13 @@ void told_deliveries(struct text *out, const json_t *events)
 }
 
 /* Where a refusal's place is not known, its reason stands there. */
+/* The 250 after the data: the message is ours now. */
+bool told_is_kept(const json_t *record)
+{
+	return slice_is(told_text(record, "stage"), SLICE("end of data")) &&
+	       slice_is(told_text(record, "decision"), SLICE("accept"));
+}
+
 static void put_cause(struct text *out, const json_t *record)
 {
 	const json_t *clause = json_object_get(record, "clause");
@@ -292,7 +299,10 @@ static void put_cause(struct text *out, const json_t *record)
 void told_line(struct text *out, const json_t *record)
 {
 	struct slice event = told_text(record, "event");
-	struct slice verdict = event.len ? event : verdict_words(told_text(record, "decision"));
+	struct slice verdict = event.len ? event
+			       : told_is_kept(record)
+				       ? SLICE("kept")
+				       : verdict_words(told_text(record, "decision"));
 	struct slice id = told_text(record, event.len ? "message" : "id");
 
 	put_time(out, told_text(record, "time"));

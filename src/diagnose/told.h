@@ -18,6 +18,8 @@
 void told_decision(struct text *out, const json_t *decision, const struct policy *policy);
 /* What became of the mail: an array of delivery events in the order of time. */
 void told_deliveries(struct text *out, const json_t *events);
+/* The line of a 250 after the data: each recipient has a line of its own, with its clauses. */
+bool told_is_kept(const json_t *record);
 /* One line: time, verdict, client, from, to, and the clause that decided. For `log` and lists. */
 void told_line(struct text *out, const json_t *record);
 

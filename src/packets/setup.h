@@ -65,7 +65,7 @@ enum grant_what {
 	GRANT_JOURNAL_FOLDER, /* control: STATE/journal */
 	GRANT_POLICY_FOLDER,  /* control: STATE/policy */
 	GRANT_CONTROL_SOCKET, /* control: listening unix socket */
-	GRANT_STATE_FOLDER,   /* queue and control: STATE itself, for paths shown to people */
+	GRANT_STATE_FOLDER,   /* queue, control, out: STATE itself */
 };
 struct setup_grant {
 	uint16_t what;        /* enum grant_what */

@@ -153,23 +153,13 @@ static void *queue_start(struct role *role)
 static bool queue_prepare(void *state, struct slice bytes, struct text *why)
 {
 	struct queue *queue = state;
-	struct arena *arena = arena_new();
-	struct complaints complaints;
-	struct bundle bundle;
+	struct policy *policy = policy_of_bundle(bytes, why);
 
-	complaints_init(&complaints);
+	if (!policy)
+		return false;
 	policy_unref(queue->prepared);
-	queue->prepared =
-		bundle_open(bytes, arena, &bundle) ? policy_load(&bundle, &complaints) : NULL;
-	if (!queue->prepared)
-		text_put(why, SLICE("the queue cannot use the configuration"));
-	for (size_t i = 0; !queue->prepared && i < complaints.count; i++) {
-		text_char(why, '\n');
-		text_complaint(why, &complaints.list[i]);
-	}
-	complaints_free(&complaints);
-	arena_free(arena);
-	return queue->prepared;
+	queue->prepared = policy;
+	return true;
 }
 
 static void queue_switch_over(void *state)

@@ -326,6 +326,7 @@ struct life *life_begin(struct loop *loop, const struct role_kind *kind,
 	life->role = (struct role){.loop = loop,
 		.kind = kind,
 		.slot = start->slot,
+		.edges = start->edges ? start->edges : 1,
 		.id_slot = start->id_slot,
 		.stop_by = NEVER};
 	timer_init(&life->grace, loop, grace_is_over);

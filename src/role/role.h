@@ -24,6 +24,7 @@ struct role {
 	struct loop *loop;
 	const struct role_kind *kind;
 	unsigned slot;    /* which edge; 0 for the others */
+	unsigned edges;   /* how many edges this daemon has; at least 1 */
 	unsigned id_slot; /* for struct id_source: unique among the processes of this start */
 	void *state;      /* the kind's own, from start() */
 	struct channel *supervisor;

@@ -35,6 +35,7 @@ void role_start_write(struct role_arguments *arguments, const struct role_start 
 	count = put(arguments, count, role_name_text(start->name));
 	count = put_number(arguments, count, "--slot", start->slot);
 	count = put_number(arguments, count, "--id-slot", start->id_slot);
+	count = put_number(arguments, count, "--edges", start->edges);
 	if (start->debug)
 		count = put(arguments, count, "--debug");
 	if (start->drop) {
@@ -74,6 +75,8 @@ static bool read_option(struct words *words, struct role_start *start)
 		return false;
 	if (slice_is(option, SLICE("--slot")))
 		start->slot = (unsigned)number;
+	else if (slice_is(option, SLICE("--edges")))
+		start->edges = (unsigned)number;
 	else if (slice_is(option, SLICE("--id-slot")) && number < ID_SLOTS)
 		start->id_slot = (unsigned)number;
 	else if (slice_is(option, SLICE("--uid")) && number > 0)

@@ -13,6 +13,7 @@
 struct role_start {
 	enum role_name name;
 	unsigned slot;
+	unsigned edges;   /* how many edges this daemon has */
 	unsigned id_slot; /* below ID_SLOTS, unique among the processes that run */
 	bool debug;       /* log lines of LEVEL_DEBUG too */
 	bool drop;        /* started as root: become uid and gid before anything is read */

@@ -20,7 +20,7 @@ static int count_of(const char *const *list)
 static void a_command_line_comes_back(void **state)
 {
 	static const struct role_start rows[] = {
-		{.name = ROLE_EDGE, .slot = 3, .id_slot = 63},
+		{.name = ROLE_EDGE, .slot = 3, .edges = 4, .id_slot = 63},
 		{.name = ROLE_QUEUE, .debug = true},
 		{.name = ROLE_OUT, .drop = true, .uid = 65534, .gid = 100, .debug = true},
 	};
@@ -33,6 +33,7 @@ static void a_command_line_comes_back(void **state)
 		assert_true(role_start_read(count_of(arguments.list), arguments.list, &got));
 		assert_int_equal(got.name, rows[i].name);
 		assert_int_equal(got.slot, rows[i].slot);
+		assert_int_equal(got.edges, rows[i].edges);
 		assert_int_equal(got.id_slot, rows[i].id_slot);
 		assert_int_equal(got.debug, rows[i].debug);
 		assert_int_equal(got.drop, rows[i].drop);

@@ -40,6 +40,7 @@ struct host {
 	bool (*wait)(struct loop *loop, mono_ns until);
 	enum io_end (*connect)(struct task *task, const struct address *to, struct io **server);
 	enum io_end (*connect_unix)(struct task *task, const char *path, struct io **server);
+	mono_ns (*exact)(struct loop *loop);
 	void (*close)(struct loop *loop);
 	bool simulated; /* a task that waits for a socket cannot be woken from outside */
 };

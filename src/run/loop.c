@@ -108,6 +108,11 @@ void loop_stop(struct loop *loop)
 	loop->stopped = true;
 }
 
+mono_ns loop_mono_exact(struct loop *loop)
+{
+	return loop->host->exact(loop);
+}
+
 mono_ns loop_mono(struct loop *loop)
 {
 	return loop->mono;

@@ -32,6 +32,9 @@ void loop_stop(struct loop *loop); /* after the turn that is running */
 mono_ns loop_mono(struct loop *loop); /* as of the start of this turn */
 wall_ns loop_wall(struct loop *loop); /* likewise */
 
+/* This very moment, for measuring what something took; the simulated clock stands still. */
+mono_ns loop_mono_exact(struct loop *loop);
+
 /* A timer inside the object that owns it. `fire` runs in the loop, not in a task: it stores a
  * result and wakes tasks, nothing else. Setting a timer that is set moves it. */
 struct timer {

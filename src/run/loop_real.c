@@ -103,6 +103,12 @@ static bool wait_for_events(struct loop *loop, mono_ns until)
 	return true;
 }
 
+static mono_ns real_exact(struct loop *loop)
+{
+	(void)loop;
+	return host_clock(CLOCK_MONOTONIC);
+}
+
 static void close_base(struct loop *loop)
 {
 	event_free(loop->alarm);
@@ -116,6 +122,7 @@ static const struct host real_host = {
 	.wait = wait_for_events,
 	.connect = real_connect,
 	.connect_unix = real_connect_unix,
+	.exact = real_exact,
 	.close = close_base,
 };
 

@@ -387,6 +387,7 @@ static const struct host sim_host = {
 	.wait = sim_wait,
 	.connect = sim_connect,
 	.connect_unix = real_connect_unix,
+	.exact = loop_mono,
 	.close = sim_close,
 	.simulated = true,
 };

@@ -2,17 +2,18 @@
 /* What sessions share. Read edge.h first. */
 #include "smtpin/edge.h"
 
-#include <sched.h>
 #include <sys/random.h>
 
 #include "base/panic.h"
 #include "smtpin/refuse.h"
 
-void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, struct edge_journal journal)
+void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, unsigned edges,
+	struct edge_journal journal)
 {
 	*edge = (struct edge){
 		.loop = loop,
 		.ids = {.slot = id_slot},
+		.edges = edges,
 		.journal = journal,
 		.line = TEXT_GROWING,
 	};
@@ -31,32 +32,19 @@ void edge_close(struct edge *edge)
 	text_free(&edge->line);
 }
 
-/* As many as the supervisor starts where `edges` is not written (supervisor/configuration.c). */
-static unsigned edges_running(const struct settings *settings)
-{
-	cpu_set_t processors;
-
-	if (settings->edges)
-		return settings->edges;
-	if (sched_getaffinity(0, sizeof processors, &processors) != 0)
-		return 1;
-	unsigned half = (unsigned)CPU_COUNT(&processors) / 2;
-	return half ? half : 1;
-}
-
 /* `limits connections` holds for the whole daemon; the kernel spreads them over the edges. */
-static uint64_t session_most(const struct settings *settings)
+static uint64_t session_most(const struct edge *edge)
 {
-	uint64_t all = settings->limits.connections, edges = edges_running(settings);
+	uint64_t all = policy_settings(edge->policy)->limits.connections;
 
-	return all == UINT64_MAX || all < edges ? all : all / edges;
+	return all == UINT64_MAX || all < edge->edges ? all : all / edge->edges;
 }
 
 void edge_use_policy(struct edge *edge, struct policy *policy)
 {
 	policy_unref(edge->policy);
 	edge->policy = policy;
-	edge->session_most = session_most(policy_settings(policy));
+	edge->session_most = session_most(edge);
 }
 
 void edge_welcome(struct task *task, struct edge *edge, struct io *client,

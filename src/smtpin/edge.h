@@ -4,7 +4,7 @@
  * in here is kept across a wait but the edge itself.
  *
  *	struct edge edge;
- *	edge_open(&edge, loop, id_slot, journal);
+ *	edge_open(&edge, loop, id_slot, edges, journal);
  *	edge_use_policy(&edge, policy);
  *	edge.writer = …;
  *	edge_welcome(task, &edge, client, &from, SLICE("smtp"));        for each connection
@@ -46,6 +46,7 @@ struct edge {
 	struct id_source ids;
 	uint64_t seed; /* for maps keyed by what clients choose */
 	struct list sessions;
+	unsigned edges;        /* that share `limits connections` */
 	size_t session_count;  /* also those whose task has not run yet */
 	uint64_t session_most; /* above it clients are turned away */
 	bool stopping;
@@ -58,7 +59,9 @@ struct edge {
 	struct text line; /* the journal line being written */
 };
 
-void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, struct edge_journal journal);
+/* `edges`: how many this daemon has. */
+void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, unsigned edges,
+	struct edge_journal journal);
 void edge_close(struct edge *edge); /* every session has ended */
 /* Takes over one reference; sessions in a transaction keep the one they began with. */
 void edge_use_policy(struct edge *edge, struct policy *policy);

@@ -22,43 +22,22 @@ static void *edge_start(struct role *role)
 	panic_if(!process, "no memory for a role");
 	process->role = role;
 	list_init(&process->listeners);
-	edge_open(&process->edge, role->loop, role->id_slot, control_journal(process));
+	edge_open(&process->edge, role->loop, role->id_slot, role->edges, control_journal(process));
 	process->pool = offload_open(role->loop, FLUSH_THREADS);
 	panic_if(!process->pool, "no threads for flushing");
 	return process;
 }
 
-static void say_first_error(const struct complaints *complaints, struct text *why)
-{
-	for (size_t i = 0; i < complaints->count; i++)
-		if (complaints->list[i].severity == SEVERITY_ERROR) {
-			text_complaint(why, &complaints->list[i]);
-			return;
-		}
-}
-
 static bool edge_prepare(void *state, struct slice bytes, struct text *why)
 {
 	struct edge_process *process = state;
-	struct arena *arena = arena_new();
-	struct complaints complaints;
-	struct bundle bundle;
-	struct policy *policy = NULL;
+	struct policy *policy = policy_of_bundle(bytes, why);
 
-	complaints_init(&complaints);
-	if (bundle_open(bytes, arena, &bundle))
-		policy = policy_load(&bundle, &complaints);
-	else
-		text_put(why, SLICE("the configuration came damaged, or in a newer format"));
 	if (!policy)
-		say_first_error(&complaints, why);
-	complaints_free(&complaints);
-	arena_free(arena);
-	if (policy) {
-		policy_unref(process->prepared);
-		process->prepared = policy;
-	}
-	return policy != NULL;
+		return false;
+	policy_unref(process->prepared);
+	process->prepared = policy;
+	return true;
 }
 
 static void edge_switch_over(void *state)

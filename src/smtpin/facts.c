@@ -32,5 +32,6 @@ void facts_gather(const struct session *session, const struct offered_recipient 
 		facts->has_recipient = true;
 		facts->recipient = recipient->mailbox;
 		facts->recipients = recipient->place;
+		facts->now = recipient->when;
 	}
 }

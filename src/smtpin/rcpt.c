@@ -50,7 +50,8 @@ void rcpt_command(struct task *task, struct session *session, struct slice rest)
 	(void)task; /* nothing is asked of the world yet that could make this wait */
 	if (!rcpt_read(session, rest, &rcpt))
 		return;
-	struct offered_recipient recipient = {rcpt.recipient, ++session->transaction->offered};
+	struct offered_recipient recipient = {
+		rcpt.recipient, ++session->transaction->offered, loop_wall(session->edge->loop)};
 	if (!has_room(session, &recipient))
 		return;
 	decide(session, &recipient, &facts, &decision);

@@ -75,6 +75,7 @@ static void record(struct session *session, const struct facts *facts,
 		.decision = decision,
 		.reply = reply,
 		.message = session->transaction ? session->transaction->id : 0,
+		.us = (loop_mono_exact(session->edge->loop) - session->heard) / NS_PER_US,
 		.arena = session->scratch,
 	};
 

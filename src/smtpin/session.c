@@ -237,6 +237,7 @@ static void take(struct task *task, struct session *session, enum line heard, st
 {
 	bool too_long = heard == LINE_TOO_LONG;
 
+	session->heard = loop_mono_exact(session->edge->loop);
 	if (too_long)
 		heard = hear_rest(task, session);
 	switch (heard) {

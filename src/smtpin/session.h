@@ -24,6 +24,7 @@ enum {
 struct offered_recipient {
 	struct mailbox mailbox;
 	uint64_t place; /* how many had been offered, this one counted */
+	wall_ns when;   /* a grant that ends later still holds for it */
 };
 
 struct transaction {
@@ -51,6 +52,7 @@ struct session {
 	struct slice service; /* "smtp" */
 	uint64_t id;
 	wall_ns since;
+	mono_ns heard; /* when the command at work came, for what deciding took */
 	uint64_t errors, unknown_recipients, no_ops;
 	unsigned bad_line_ends;
 	bool extended; /* EHLO, not HELO */

@@ -245,4 +245,5 @@ void queue_open(struct edge_process *process, int fd)
 		loop, fd, (struct channel_user){queue_receive, queue_gone, queue_drained, process});
 	process->edge.writer = spool_writer_open(loop, disk_real(), process->pool,
 		(struct writer_link){link_want, link_committed, link_done, link_suspect, process});
+	writer_ready(process->edge.writer); /* asks for the first segment before mail comes */
 }

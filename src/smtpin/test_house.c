@@ -175,7 +175,7 @@ struct house *house_open(struct policy *policy, enum house_spool spool)
 	house->disk = memory_disk;
 	house->spool = spool;
 	house->pool = offload_open(house->loop, 1);
-	edge_open(&house->edge, house->loop, 1,
+	edge_open(&house->edge, house->loop, 1, 1,
 		(struct edge_journal){.take = journal_take, .owner = house});
 	edge_use_policy(&house->edge, policy);
 	house->edge.writer = spool_writer_open(house->loop, &house->disk, house->pool,

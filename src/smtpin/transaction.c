@@ -88,19 +88,28 @@ static struct mailbox mailbox_copy(const struct mailbox *mailbox, struct arena *
 	return copy;
 }
 
+/* <postmaster> is whoever answers for this server (RFC 5321 section 4.5.1). */
+static const struct mailbox *mailbox_meant(
+	const struct transaction *transaction, const struct mailbox *mailbox)
+{
+	return mailbox->is_postmaster ? policy_postmaster(transaction->policy) : mailbox;
+}
+
 void transaction_keep(struct session *session, const struct offered_recipient *recipient,
 	const struct rcpt_command *rcpt)
 {
 	struct transaction *transaction = session->transaction;
 
-	if (is_kept(transaction, recipient->mailbox.text))
+	const struct mailbox *meant = mailbox_meant(transaction, &recipient->mailbox);
+	if (is_kept(transaction, meant->text))
 		return;
 	if (transaction->recipient_count == transaction->room)
 		make_room(transaction);
-	struct mailbox mailbox = mailbox_copy(&recipient->mailbox, transaction->arena);
+	struct mailbox mailbox = mailbox_copy(meant, transaction->arena);
 	remember(session, mailbox.text);
 	size_t at = transaction->recipient_count++;
-	transaction->kept[at] = (struct offered_recipient){mailbox, recipient->place};
+	transaction->kept[at] =
+		(struct offered_recipient){mailbox, recipient->place, recipient->when};
 	transaction->recipients[at] = (struct envelope_recipient){
 		.address = mailbox.text,
 		.orcpt = arena_slice(transaction->arena, rcpt->orcpt),

@@ -17,6 +17,7 @@ struct local {
 	wall_ns began;
 	struct arena *name_arena;
 	struct slice our_name;
+	struct maildir_base base;
 	bool stopping;
 };
 
@@ -82,6 +83,7 @@ static void recipient_deliver(
 	if (folder_of(local, job, address, &folder)) {
 		delivering.order = (struct maildir_order){
 			.folder = folder,
+			.base = local->base,
 			.recipient = address,
 			.id = job->order.id,
 			.origin = job->order.origin,
@@ -169,6 +171,11 @@ void local_set_name(struct local *local, struct slice our_name)
 {
 	arena_reset(local->name_arena);
 	local->our_name = arena_slice(local->name_arena, our_name);
+}
+
+void local_set_base(struct local *local, struct slice path, int fd)
+{
+	local->base = (struct maildir_base){path, fd};
 }
 
 void local_stop(struct local *local)

@@ -30,6 +30,8 @@ struct out {
 	struct channel *control;
 	struct arena *name_arena;
 	struct slice next_name;   /* prepared, in name_arena, not switched to */
+	char *state_path;         /* as the configuration writes it; changes only by a restart */
+	int state_folder;         /* -1 until granted */
 	uint64_t jobs, counts[3]; /* at work; recipients by enum outcome */
 	bool stopping;
 	struct turn_end finish;
@@ -128,6 +130,9 @@ static void out_finish(struct turn_end *hook)
 	dns_client_close(out->names);
 	segments_free(out->segments);
 	arena_free(out->name_arena);
+	free(out->state_path);
+	if (out->state_folder >= 0)
+		close(out->state_folder);
 	free(out);
 	role_has_ended(role);
 }
@@ -288,6 +293,7 @@ static void *out_start(struct role *role)
 	out->role = role;
 	out->segments = segments_new();
 	out->name_arena = arena_new();
+	out->state_folder = -1;
 	out->names = dns_client_open(role->loop);
 	out->threads = offload_open(role->loop, OFFLOAD_THREADS);
 	panic_if(!out->threads, "no threads for Maildirs");
@@ -301,22 +307,16 @@ static void *out_start(struct role *role)
 static bool out_prepare(void *state, struct slice bytes, struct text *why)
 {
 	struct out *out = state;
-	struct arena *arena = arena_new();
-	struct bundle bundle;
-	struct complaints complaints;
-	struct policy *policy = NULL;
+	struct policy *policy = policy_of_bundle(bytes, why);
 
-	complaints_init(&complaints);
-	if (bundle_open(bytes, arena, &bundle))
-		policy = policy_load(&bundle, &complaints);
-	if (policy)
-		out->next_name = arena_slice(out->name_arena, policy_settings(policy)->hostname);
-	else
-		text_put(why, SLICE("out: the configuration cannot be read"));
+	if (!policy)
+		return false;
+	const struct settings *settings = policy_settings(policy);
+	out->next_name = arena_slice(out->name_arena, settings->hostname);
+	if (!out->state_path)
+		out->state_path = strndup(settings->state.at, settings->state.len);
 	policy_unref(policy);
-	complaints_free(&complaints);
-	arena_free(arena);
-	return policy != NULL;
+	return true;
 }
 
 static void out_switch_over(void *state)
@@ -354,9 +354,14 @@ static void out_peer(void *state, enum role_name name, unsigned slot, int fd)
 
 static void out_grant(void *state, const struct setup_grant *what, int fd)
 {
-	(void)state;
-	(void)what;
-	close(fd);
+	struct out *out = state;
+
+	if (what->what != GRANT_STATE_FOLDER || !out->state_path) {
+		close(fd);
+		return;
+	}
+	out->state_folder = fd;
+	local_set_base(out->local, slice_of(out->state_path), fd);
 }
 
 static void out_go(void *state)

@@ -48,7 +48,8 @@ void spool_writer_retire(struct task *task, struct spool_writer *store);
 
 enum commit { COMMIT_DURABLE, COMMIT_FULL, COMMIT_FAILED };
 /* Whether MAIL can be answered 250: a segment is there or can be expected. */
-enum commit writer_ready(struct spool_writer *store) MUST_USE;
+enum commit writer_ready(
+	struct spool_writer *store); /* also asks for a segment where it has none */
 
 /* One whole small message (trace + body at most SMALL_MESSAGE_MAX). Waits until it is durable, not
  * ended by deadline or cancellation: what was written must be known. */

@@ -277,6 +277,7 @@ static bool start_process(struct member *member, int fd)
 	struct role_arguments arguments;
 	const struct role_start start = {.name = member->kind->name,
 		.slot = member->slot,
+		.edges = supervisor->configuration->edges,
 		.id_slot = member->id_slot,
 		.debug = supervisor->options->debug,
 		.drop = supervisor->owner.drop,

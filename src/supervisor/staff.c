@@ -154,6 +154,8 @@ static void grant_all(struct member *member)
 	case ROLE_QUEUE: grant_queue(member); break;
 	case ROLE_CONTROL: grant_control(member); break;
 	case ROLE_OUT:
+		grant_folder(member, GRANT_STATE_FOLDER, member->supervisor->state.folder, "");
+		break;
 	case ROLE_RESOLVER:
 	case ROLE_SUPERVISOR:
 	case ROLE_NAMES: break;

@@ -293,6 +293,7 @@ domain ours.example any recipient deliver maildir "{mail}/%d/%l"
 network office 127.0.0.1/32
 relay for network office
 deliver * via "127.0.0.1:{port}"
+limits errors unlimited
 """
 
 

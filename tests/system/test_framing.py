@@ -71,6 +71,7 @@ def test_every_form_of_the_corpus_was_tried(relay):
     proper = [case for case in cases if b"\r\n.\r\n" in base64.b64decode(case["sequence_b64"])]
     for case in proper:
         client = begin(relay)
+        client.socket.settimeout(2)
         client.send(b"Subject: outer\r\n\r\nfirst" + base64.b64decode(case["sequence_b64"]))
         one_message_or_none(client, case["name"])
 

@@ -21,7 +21,7 @@ TRICKS = ["u@elsewhere.example", "u%elsewhere.example@ours.example", "elsewhere.
 @pytest.fixture
 def gate(daemon, sink):
     to = sink()
-    server = daemon("listen smtp \"127.0.0.1:0\"\nlimits errors unlimited, unknown recipients unlimited\n"
+    server = daemon("listen smtp \"127.0.0.1:0\"\nlimits errors unlimited, unknown recipients unlimited, no-ops unlimited\n"
                     'domain ours.example any recipient deliver maildir "{mail}/%d/%l"\n'
                     f'network office 127.0.0.1/32\nrelay for network office\ndeliver * via "127.0.0.1:{to.port}"\n')
     server.sink = to
@@ -74,6 +74,8 @@ def test_no_address_of_the_corpus_relays(gate):
     client.say("EHLO x.example")
     accepted = []
     for entry in addresses:
+        if "address" not in entry or entry["address"].lower().strip("<>") == "postmaster":
+            continue  # <postmaster> is ours (RFC 5321 section 4.5.1)
         raw = entry["address"].encode("utf-8", "surrogatepass")
         if b"\n" in raw or b"\r" in raw:
             continue

@@ -68,7 +68,7 @@ def test_generated_extremes_arrive_byte_for_byte(relay):
     client.say("EHLO x.example")
     bodies = [b"\r\n", b".\r\n", b"..\r\n", b"\r\n.\r\n.\r\n", b"S: x\r\n\r\n" + b"a" * 100_000 + b"\r\n"]
     bodies += [b"".join(rng.choice(alphabet) for _ in range(rng.randrange(1, 60))) + b"\r\n" for _ in range(200)]
-    bodies += [bytes(rng.choice(b"abc\x80\xff. ") for _ in range(size)) + b"\r\n" for size in
+    bodies += [b"S: x\r\n\r\n" + bytes(rng.choice(b"abc\x80\xff. ") for _ in range(size)) + b"\r\n" for size in
                (4095, 4096, 4097, 65_535, 65_536, 262_143, 262_144, 262_145, 1_000_000, 3_000_000)]
     for number, raw in enumerate(bodies):
         reply = send(client, f"g{number}@elsewhere.example", raw)

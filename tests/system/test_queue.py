@@ -26,6 +26,12 @@ def relay_to(daemon, to, more=""):
     return daemon(RELAY.replace("{port}", str(to.port)) + more)
 
 
+def at_first(reply, usual):
+    """Answers `reply` once, and `usual` from then on."""
+    answers = [reply]
+    return lambda line, number: answers.pop() if answers else usual
+
+
 def until(condition, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -37,7 +43,7 @@ def until(condition, seconds=20):
 
 
 def test_a_deferral_is_tried_again_and_then_delivered(daemon, sink):
-    to = sink({"RCPT": lambda line, number: "451 4.7.1 later" if number == 1 else "250 ok"})
+    to = sink({"RCPT": at_first("451 4.7.1 later", "250 ok")})
     server = relay_to(daemon, to, "retry for 1 days first after 1 seconds at most 2 seconds\n")
     send(server, ["x@elsewhere.example"])
     assert len(to.wait(1)) == 1
@@ -76,7 +82,8 @@ def test_the_null_sender_gets_no_bounce(daemon, sink):
 
 
 def test_half_of_the_recipients_are_retried_alone(daemon, sink):
-    to = sink({"RCPT": lambda line, number: "452 4.2.2 full" if number == 1 and b"slow" in line else "250 ok"})
+    slow = at_first("452 4.2.2 full", "250 ok")
+    to = sink({"RCPT": lambda line, number: slow(line, number) if b"slow" in line else "250 ok"})
     server = relay_to(daemon, to, "retry for 1 days first after 1 seconds at most 2 seconds\n")
     send(server, ["fast@elsewhere.example", "slow@elsewhere.example"])
     messages = to.wait(2)
