@@ -90,13 +90,14 @@ class Account:
             return int(re.search(r"\d+", file.read()).group()) * self.unit
 
     def pss(self):
-        """Bytes: each process' own pages and its share of those it has in common with others."""
+        """Bytes: each process' own pages and its share of those it has in common with others. A process
+        that has given up its privileges is read by root alone: PermissionError."""
         total = 0
         for pid in self.pids():
             try:
                 with open(f"/proc/{pid}/smaps_rollup") as file:
                     total += int(re.search(r"^Pss: +(\d+)", file.read(), re.M).group(1)) * 1024
-            except (OSError, AttributeError):
+            except (FileNotFoundError, ProcessLookupError, AttributeError):
                 pass
         return total
 

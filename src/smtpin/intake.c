@@ -143,6 +143,15 @@ static struct slice whole_lines(struct slice bytes)
 	return last == SIZE_MAX ? SLICE_NONE : slice_part(bytes, 0, last + 1);
 }
 
+/* Some of the body is there, or the empty line that ends the header is the last whole one. */
+static bool header_has_ended(struct slice lines, size_t body_at)
+{
+	struct slice header = slice_part(lines, 0, body_at);
+
+	return body_at < lines.len || slice_is(header, SLICE("\r\n")) ||
+	       slice_ends_nocase(header, SLICE("\r\n\r\n"));
+}
+
 /* Looks at the header in what is gathered. A line that has not ended yet says nothing. */
 static void see_header(struct intake *intake)
 {
@@ -152,7 +161,7 @@ static void see_header(struct intake *intake)
 	struct headers headers;
 
 	header_scan(lines, intake->session->scratch, &headers);
-	intake->header_seen = intake->reader.ended || headers.body_at < lines.len;
+	intake->header_seen = intake->reader.ended || header_has_ended(lines, headers.body_at);
 	if (!intake->header_seen && bytes.len >= GATHER_MOST)
 		most = most < GATHER_MOST ? most : GATHER_MOST;
 	else if (headers.body_at <= most) {

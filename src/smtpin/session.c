@@ -273,11 +273,19 @@ static void scratch_give_back(struct session *session)
 	session->scratch = NULL;
 }
 
+/* When everything ends, nobody is heard any more who is not in the middle of a message. */
+static enum line hear_or_part(struct task *task, struct session *session, struct slice *line)
+{
+	if (session->edge->stopping && !session->transaction)
+		return LINE_CANCELLED;
+	return hear(task, session, line);
+}
+
 static void converse(struct task *task, struct session *session)
 {
 	while (!session->ending) {
 		struct slice line = SLICE_NONE;
-		enum line heard = hear(task, session, &line);
+		enum line heard = hear_or_part(task, session, &line);
 		session->scratch = edge_arena_take(session->edge);
 		take(task, session, heard, line);
 		scratch_give_back(session);

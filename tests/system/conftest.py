@@ -100,10 +100,11 @@ class Sink:
                 replies = ["sink.example", *self.extensions]
                 say("\r\n".join(f"250{'-' if i < len(replies) - 1 else ' '}{r}" for i, r in enumerate(replies)))
             elif verb == "MAIL":
-                sender, recipients = line, []
-                say(self.answer("MAIL", line, number, "250 2.1.0 ok"))
+                reply = self.answer("MAIL", line, number, "250 2.1.0 ok")
+                sender, recipients = line if (reply or "").startswith("2") else None, []
+                say(reply)
             elif verb == "RCPT":
-                reply = self.answer("RCPT", line, number, "250 2.1.5 ok")
+                reply = self.answer("RCPT", line, number, "250 2.1.5 ok") if sender else "503 5.5.1 MAIL first"
                 if reply and reply.startswith("2"):
                     recipients.append(re.search(rb"<([^>]*)>", line).group(1))
                 say(reply)
@@ -293,7 +294,7 @@ domain ours.example any recipient deliver maildir "{mail}/%d/%l"
 network office 127.0.0.1/32
 relay for network office
 deliver * via "127.0.0.1:{port}"
-limits errors unlimited
+limits errors unlimited, headers 200 KiB
 """
 
 
