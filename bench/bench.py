@@ -143,9 +143,14 @@ class Bench:
                 time.sleep(1)
                 before = server.account.pss()
                 held = Held(self.tools["load"], server.port, self.held)
-                time.sleep(1)
-                count, after = held.count, server.account.pss()
-                held.end()
+                try:
+                    time.sleep(1)
+                    count, after = held.count, server.account.pss()
+                finally:
+                    held.end()
+            except PermissionError:
+                self.note(f"{server.name}, idle connections: only root may read the memory of its processes")
+                continue
             except (Absent, OSError, ValueError) as why:
                 self.note(f"{server.name}, idle connections: {why}")
                 continue
@@ -167,13 +172,16 @@ class Bench:
         self.note(f"the generator and the sink alone: {rates[0]:,.0f} messages/s, {rates[1]:,.0f} with a connection each")
 
     def profile(self):
-        """Where our own time goes in the round with 100 sessions."""
-        server = self.servers[0]
+        """Where our own time goes: relay with 100 sessions (many, each), or pipelined refusals."""
+        server, (_, options, factor) = self.servers[0], REFUSALS[0]
         recording = profile.Recording(os.path.join(self.folder, "perf.data"), server.account.pids())
-        figures = self.relay(server, 100, int(self.asked.profile == "each"))
+        if self.asked.profile == "refuse":
+            figures, count = self.refuse(server, options, factor), self.counts[server.name][1] * factor
+        else:
+            figures, count = self.relay(server, 100, int(self.asked.profile == "each")), self.last_count
         recording.stop()
-        print(f"{figures['delivered']:,.0f} delivered/s with perf, {figures['cpu']:.0f} µs a message")
-        profile.show(recording, self.last_count)
+        print(", ".join(f"{name} {value:,.0f}" for name, value in figures.items() if name != "reply"), "(with perf)")
+        profile.show(recording, count)
 
     def start(self, kind):
         server = None
@@ -273,7 +281,7 @@ def options():
     asked.add_argument("--quick", action="store_true", help="small counts: rough figures in under a minute")
     asked.add_argument("--disk", choices=["here", "loop"], default="here", help="the build folder's, or a loop device")
     asked.add_argument("--without", action="append", default=[], choices=["Postern", "Postfix"])
-    asked.add_argument("--profile", choices=["many", "each"], help="instead: where Postern's time goes, by perf")
+    asked.add_argument("--profile", choices=["many", "each", "refuse"], help="instead: where Postern's time goes, by perf")
     asked.add_argument("--keep", action="store_true", help="write the table into bench/README.md")
     asked = asked.parse_args()
     asked.build, asked.rounds = os.path.abspath(asked.build), asked.rounds or (1 if asked.quick else 3)

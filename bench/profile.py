@@ -74,7 +74,7 @@ def show(recording, messages):
     if not whole:
         print("perf saw nothing")
         return
-    print(f"{whole} samples of 1 ms, {whole * 1e3 / messages:.1f} µs a message, {kernel / whole:.0%} of it in the kernel")
+    print(f"{whole} samples of 1 ms, {whole * 1e3 / messages:.1f} µs each, {kernel / whole:.0%} of it in the kernel")
     for role, count in totals.most_common():
         print(f"\n{role}: {count / whole:.1%}")
         for cost, times in by_role[role].most_common(24):

@@ -3,6 +3,9 @@
 
 Run by `make shape`; test_style.py holds the two figures that are a promise (median and 95th percentile).
 """
+import fnmatch
+import os
+import shutil
 import subprocess
 
 # Lines per function of non-test C, counted by universal-ctags in August 2026: median, 95th percentile, longest.
@@ -10,11 +13,24 @@ MODELS = [("skalibs", 7, 30, 118), ("s2n-tls", 13, 52, 284), ("Dovecot lib", 12,
           ("Varnish", 16, 74, 453), ("OpenSMTPD", 15, 84, 580), ("Unbound", 18, 92, 671), ("Postfix", 22, 129, 971)]
 
 
+def tracked(*patterns):
+    """The project's files that match; without git (an unpacked archive) every file outside the build folders."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+                            capture_output=True, text=True) if shutil.which("git") else None
+    if listed and listed.returncode == 0:
+        return [file for file in listed.stdout.split() if os.path.exists(file)]
+    return sorted(file for file in walked() if any(fnmatch.fnmatch(file, pattern) for pattern in patterns))
+
+
+def walked():
+    for folder, inside, names in os.walk("."):
+        inside[:] = [name for name in inside if not name.startswith((".", "build", "run-demo", "postern-state"))]
+        yield from (os.path.relpath(os.path.join(folder, name)) for name in names)
+
+
 def sources(pattern="src/*.c"):
     """The product's own C files: neither tests nor fuzz targets."""
-    files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
-                           capture_output=True, text=True, check=True).stdout.split()
-    return [f for f in files if not f.endswith(("_test.c", "_fuzz.c"))]
+    return [file for file in tracked(pattern) if not file.endswith(("_test.c", "_fuzz.c"))]
 
 
 def functions():

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import shape
+from shape import tracked
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.chdir(ROOT)
@@ -29,12 +30,6 @@ LAYERS = [
     ["cmd"],
 ]
 ROOMS = [room for layer in LAYERS for room in layer]
-
-
-def tracked(*patterns):
-    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
-                         capture_output=True, text=True, check=True).stdout
-    return [f for f in out.split() if os.path.exists(f)]
 
 
 def need(tool):
