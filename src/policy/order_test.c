@@ -98,6 +98,8 @@ static void lines_shuffle(struct configuration *configuration)
 	for (size_t i = configuration->count; i > 1; i--) {
 		char kept[LINE_MAX_LEN];
 		size_t other = random_below((unsigned)i);
+		if (other == i - 1)
+			continue;
 		memcpy(kept, configuration->lines[i - 1], LINE_MAX_LEN);
 		memcpy(configuration->lines[i - 1], configuration->lines[other], LINE_MAX_LEN);
 		memcpy(configuration->lines[other], kept, LINE_MAX_LEN);
