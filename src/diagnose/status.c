@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's state for people: each role's own answer (control/README.md), told in one order. */
+#include "diagnose/told.h"
+#include "diagnose/views.h"
+
+static long long number(const json_t *object, const char *name)
+{
+	return (long long)told_number(object, name);
+}
+
+static void put_text(struct text *out, const json_t *object, const char *name)
+{
+	text_escaped(out, told_text(object, name));
+}
+
+/* "  name 3" for each member that counts something. */
+static void put_counts(struct text *out, json_t *object)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(object, name, value) if (json_integer_value(value) > 0)
+		text_format(out, "  %s %lld", name, (long long)json_integer_value(value));
+}
+
+static void put_process(struct text *out, const json_t *process)
+{
+	text_put(out, SLICE("  "));
+	put_text(out, process, "role");
+	if (number(process, "slot"))
+		text_format(out, "/%lld", number(process, "slot"));
+	text_format(out, " %lld", number(process, "pid"));
+	if (!slice_is(told_text(process, "state"), SLICE("running"))) {
+		text_char(out, ' ');
+		put_text(out, process, "state");
+	}
+	if (number(process, "restarts"))
+		text_format(out, " (started again %lld times)", number(process, "restarts"));
+}
+
+static void tell_supervisor(struct text *out, const json_t *status)
+{
+	const json_t *listeners = json_object_get(status, "listeners");
+	const json_t *processes = json_object_get(status, "processes");
+
+	text_put(out, SLICE("posternd   build "));
+	put_text(out, status, "build");
+	text_put(out, SLICE("\n           running since "));
+	put_text(out, status, "started");
+	text_put(out, SLICE(" as "));
+	put_text(out, status, "user");
+	text_put(out, SLICE("\n           policy "));
+	put_text(out, status, "policy");
+	text_put(out, SLICE(", state in "));
+	put_text(out, status, "state");
+	text_put(out, SLICE("\nlistening"));
+	for (size_t i = 0; i < json_array_size(listeners); i++) {
+		text_put(out, SLICE("  "));
+		put_text(out, json_array_get(listeners, i), "service");
+		text_char(out, ' ');
+		put_text(out, json_array_get(listeners, i), "address");
+	}
+	text_format(out, "\nprocesses  supervisor %lld", number(status, "pid"));
+	for (size_t i = 0; i < json_array_size(processes); i++)
+		put_process(out, json_array_get(processes, i));
+	text_char(out, '\n');
+}
+
+static void tell_edge(struct text *out, const json_t *status)
+{
+	const json_t *verdicts = json_object_get(status, "verdicts");
+	char raw[32];
+	struct text octets = TEXT_FIXED(raw);
+
+	text_bytes(&octets, (uint64_t)told_number(status, "octets"));
+	text_format(out, "edge       %lld sessions open, %lld so far; %lld messages kept, %.*s octets\n",
+		number(status, "open_sessions"), number(status, "sessions"),
+		number(status, "messages"), SLICE_ARGS(text_slice(&octets)));
+	text_format(out, "           %lld accepted, %lld refused, %lld deferred",
+		number(verdicts, "accept"), number(verdicts, "refuse"), number(verdicts, "defer"));
+	put_counts(out, json_object_get(status, "reasons"));
+	text_char(out, '\n');
+}
+
+static void tell_queue(struct text *out, const json_t *status)
+{
+	char raw[32];
+	struct text age = TEXT_FIXED(raw);
+
+	text_span(&age, told_number(status, "oldest") * NS_PER_S);
+	text_format(out, "queue      %lld messages to %lld recipients, the oldest for %.*s",
+		number(status, "messages"), number(status, "recipients"),
+		SLICE_ARGS(text_slice(&age)));
+	put_counts(out, json_object_get(status, "states"));
+	text_put(out, SLICE("\n           segments"));
+	put_counts(out, json_object_get(status, "segments"));
+	text_char(out, '\n');
+}
+
+static void tell_out(struct text *out, const json_t *status)
+{
+	text_format(out,
+		"out        %lld delivered, %lld deferred, %lld failed; %lld connections to %lld "
+		"destinations\n",
+		number(status, "delivered"), number(status, "deferred"), number(status, "failed"),
+		number(status, "connections"), number(status, "destinations"));
+}
+
+static void tell_control(struct text *out, const json_t *status)
+{
+	text_format(out, "journal    %lld lines, %lld lost\n", number(status, "lines"),
+		number(status, "dropped"));
+}
+
+static const struct {
+	struct slice role;
+	void (*tell)(struct text *out, const json_t *status);
+} tellers[] = {
+	{SLICE("supervisor"), tell_supervisor},
+	{SLICE("edge"), tell_edge},
+	{SLICE("queue"), tell_queue},
+	{SLICE("out"), tell_out},
+	{SLICE("control"), tell_control},
+};
+
+/* A role that does not answer is said to be silent, in the words of control. */
+static void tell_role(
+	struct text *out, const json_t *role, void (*tell)(struct text *out, const json_t *status))
+{
+	const json_t *status = json_object_get(role, "status");
+
+	if (told_text(role, "error").len) {
+		put_text(out, role, "error");
+		text_char(out, '\n');
+	} else {
+		tell(out, status ? status : role);
+	}
+}
+
+void view_status(struct text *out, const json_t *status)
+{
+	const json_t *roles = json_object_get(status, "roles");
+
+	for (size_t i = 0; i < sizeof tellers / sizeof *tellers; i++)
+		for (size_t n = 0; n < json_array_size(roles); n++) {
+			const json_t *role = json_array_get(roles, n);
+			if (slice_is(told_text(role, "role"), tellers[i].role))
+				tell_role(out, role, tellers[i].tell);
+		}
+}
