@@ -106,8 +106,7 @@ static size_t mutate(uint8_t *bytes, size_t size)
 	return size;
 }
 
-/* The target sees an allocation of exactly its size, so that AddressSanitizer sees every overrun.
- */
+/* An allocation of exactly its size, so that AddressSanitizer sees every overrun. */
 static void run_once(const uint8_t *bytes, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IP addresses and networks, in one form (policy.md): an IPv4 address written inside IPv6 is that
- * IPv4 address. `bytes` holds IPv4 as ::ffff:a.b.c.d, so that all 16 bytes compare.
+ * IP addresses and networks, in one form (doc/policy.md, "Addresses"): an IPv4 address written
+ * inside IPv6 is that IPv4 address. `bytes` holds IPv4 as ::ffff:a.b.c.d, so that all 16 bytes
+ * compare.
  */
 #ifndef BASE_ADDRESS_H
 #define BASE_ADDRESS_H
@@ -24,7 +25,8 @@ bool address_parse(struct slice s, struct address *address);              /* wit
 bool address_parse_port(struct slice s, struct address *address);  /* "1.2.3.4:25" "[::1]:25" */
 bool address_is(const struct address *a, const struct address *b); /* ports aside */
 bool address_is_loopback(const struct address *address);
-/* Loopback, private, link-local, unspecified, multicast: where `via mx` never leads (policy.md). */
+/* Loopback, private, link-local, unspecified, multicast: where `via mx` never leads
+ * (doc/policy.md). */
 bool address_is_special(const struct address *address);
 socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *raw);
 bool address_from_sockaddr(const struct sockaddr_storage *raw, struct address *address);

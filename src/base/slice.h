@@ -68,7 +68,7 @@ struct slice slice_trim(struct slice s); /* without blanks and tabs at either en
 /* A decimal number up to `most`, nothing before or behind it; false: *number is untouched. */
 bool slice_number(struct slice s, uint64_t most, uint64_t *number);
 uint64_t slice_hash(struct slice s); /* for tables inside one process; not a promise, not secret */
-/* `*` stands for any run, ASCII case is ignored, the whole text must match (policy.md). */
+/* `*` stands for any run, ASCII case is ignored, the whole text must match. */
 bool slice_matches(struct slice text, struct slice pattern);
 
 #endif

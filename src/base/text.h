@@ -37,8 +37,7 @@ void text_escaped(struct text *text, struct slice bytes);
 /* A JSON string with its quotation marks (RFC 8259 section 7). Bytes that are not UTF-8 become
  * U+FFFD, so that the line can always be read; controls and characters that reorder are \uNNNN. */
 void text_json(struct text *text, struct slice bytes);
-/* As many bytes as are asked for, uninitialised, added to the end; NULL if a fixed buffer is full.
- */
+/* So many bytes, uninitialised, added to the end; NULL if a fixed buffer is full. */
 char *text_reserve(struct text *text, size_t bytes);
 void text_clear(struct text *text); /* keeps the buffer */
 void text_free(struct text *text);  /* of a growing one; safe on any */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts, slices and UTF-8. */
+/* Texts, JSON, slices and UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -197,6 +198,26 @@ static void patterns_match_the_whole_text(void **state)
 			fail_msg("%s against %s", cases[i].text, cases[i].pattern);
 }
 
+static void members_of_json_are_put_behind_their_keys(void **state)
+{
+	(void)state;
+	char raw[256];
+	struct text text = TEXT_FIXED(raw);
+
+	json_put_text(&text, SLICE("{\"text\":"), SLICE("a\"b"));
+	json_put_known(&text, SLICE(",\"known\":"), SLICE("x"));
+	json_put_known(&text, SLICE(",\"unknown\":"), SLICE_NONE);
+	json_put_text(&text, SLICE(",\"empty\":"), SLICE_NONE);
+	json_put_number(&text, SLICE(",\"number\":"), UINT64_MAX);
+	json_put_truth(&text, SLICE(",\"truth\":"), true);
+	json_put_time(&text, SLICE(",\"time\":"), 0);
+	json_put_id(&text, SLICE(",\"id\":"), 0);
+	assert_text(&text,
+		"{\"text\":\"a\\\"b\",\"known\":\"x\",\"empty\":\"\",\"number\":"
+		"18446744073709551615,\"truth\":true,\"time\":\"1970-01-01T00:00:00.000Z\","
+		"\"id\":\"0000-0000-0000\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +228,7 @@ int main(void)
 		cmocka_unit_test(slices_are_cut_and_found),
 		cmocka_unit_test(numbers_are_read_up_to_their_limit),
 		cmocka_unit_test(patterns_match_the_whole_text),
+		cmocka_unit_test(members_of_json_are_put_behind_their_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

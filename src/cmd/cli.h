@@ -70,7 +70,7 @@ enum asked daemon_ask(const struct policy *policy, json_t *question,
 /* The state folder's path with `name` behind it, NUL-terminated, in the arena. */
 const char *daemon_path(const struct policy *policy, const char *name, struct arena *arena);
 
-/* the commands, one file each */
+/* The commands, in trial.c, past.c, live.c and completion.c. */
 enum exit_status run_check(struct cli *cli);
 enum exit_status run_trial(struct cli *cli);
 enum exit_status run_why(struct cli *cli);

@@ -23,13 +23,13 @@ static const struct option_row trial_options[] = {
 	{"--fresh-limits", NULL, "", "limits", OPTION_SWITCH},
 	{0},
 };
-#define SELECTION                                                                                  \
-	{"--to", "PATTERN", "only of this recipient (* stands for any run)", NULL, OPTION_TEXT},   \
-		{"--from", "PATTERN", "only of this sender", NULL, OPTION_TEXT},                   \
-		{"--client", "NET", "only of this client or network", NULL, OPTION_TEXT},          \
-	{                                                                                          \
-		"--since", "TIME", "not before: a time, or 30m, 2h, 3d ago", NULL, OPTION_TEXT     \
-	}
+/* clang-format off */
+#define SELECTION \
+	{"--to", "PATTERN", "only of this recipient (* stands for any run)", NULL, OPTION_TEXT}, \
+	{"--from", "PATTERN", "only of this sender", NULL, OPTION_TEXT}, \
+	{"--client", "NET", "only of this client or network", NULL, OPTION_TEXT}, \
+	{"--since", "TIME", "not before: a time, or 30m, 2h, 3d ago", NULL, OPTION_TEXT}
+/* clang-format on */
 static const struct option_row why_options[] = {SELECTION, {0}};
 static const struct option_row log_options[] = {
 	{"-f", NULL, "go on with each new line as it comes", NULL, OPTION_SWITCH},

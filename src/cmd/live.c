@@ -78,8 +78,7 @@ enum exit_status run_reload(struct cli *cli)
 	enum exit_status status =
 		ask(cli, json_pack("{s:s}", "ask", "reload"), view_reload, &lines);
 
-	/* Our own look at the file has said what is wrong with it: the daemon would say the same.
-	 */
+	/* Our own look at the file has said what is wrong: the daemon would say the same. */
 	return status == EXIT_USAGE ? EXIT_NO : status;
 }
 

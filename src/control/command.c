@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked at the control socket: one table. Read README.md first. */
+#include "base/json.h"
 #include "control/question.h"
 #include "control/state.h"
 
@@ -12,17 +13,17 @@ typedef bool answer_fn(struct task *, struct control *, struct control_session *
 
 static void put_own_status(struct control *control, struct text *out)
 {
-	struct text started = TEXT_GROWING;
+	uint64_t dropped = control->dropped;
+	size_t waiting = 0;
 
-	text_time(&started, control->started);
-	text_format(out,
-		"{\"role\":\"control\",\"slot\":0,\"lines\":%llu,\"dropped\":%llu,\"waiting\":%zu}",
-		(unsigned long long)control->lines,
-		(unsigned long long)(control->dropped +
-				     (control->journal ? journal_files_dropped(control->journal)
-						       : 0)),
-		control->journal ? journal_files_waiting(control->journal) : 0);
-	text_free(&started);
+	if (control->journal) {
+		dropped += journal_files_dropped(control->journal);
+		waiting = journal_files_waiting(control->journal);
+	}
+	json_put_number(out, SLICE("{\"role\":\"control\",\"slot\":0,\"lines\":"), control->lines);
+	json_put_number(out, SLICE(",\"dropped\":"), dropped);
+	json_put_number(out, SLICE(",\"waiting\":"), waiting);
+	text_char(out, '}');
 }
 
 static struct slice without_line_end(struct slice text)
@@ -46,7 +47,7 @@ static void put_status(struct task *task, struct neighbour *neighbour, struct te
 		text_put(out, without_line_end(text_slice(&answer)));
 	else
 		text_json(out, text_slice(&answer));
-	text_put(out, SLICE("}"));
+	text_char(out, '}');
 	text_free(&answer);
 }
 
@@ -129,8 +130,8 @@ static bool answer_reload(struct task *task, struct control *control,
 	if (!control_ask_reload(task, control, out))
 		return false;
 	text_clear(out);
-	text_put(out, SLICE("{\"reloaded\":true,\"policy\":"));
-	text_json(out, slice_of(policy_hash(control->policy)));
+	json_put_text(out, SLICE("{\"reloaded\":true,\"policy\":"),
+		slice_of(policy_hash(control->policy)));
 	text_put(out, SLICE("}\n"));
 	return true;
 }

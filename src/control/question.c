@@ -4,7 +4,7 @@
 
 #include "base/id.h"
 
-enum { LINES_USUAL = 1000 };
+enum { LINES_USUAL = 1000, NESTING_MOST = 32 };
 
 static struct slice member_text(const json_t *object, const char *name)
 {
@@ -37,12 +37,33 @@ bool log_question_read(const json_t *object, struct log_question *question, stru
 	return words->len == 0;
 }
 
+/* Jansson calls itself for each level, up to 2048 of them; a task's stack does not hold so many.
+ * Brackets in strings count too, which errs on the side that is safe. */
+static bool nests_too_deeply(struct slice text)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] == '[' || text.at[i] == '{')
+			depth++;
+		else if ((text.at[i] == ']' || text.at[i] == '}') && depth > 0)
+			depth--;
+		if (depth > NESTING_MOST)
+			return true;
+	}
+	return false;
+}
+
 json_t *control_question_parse(struct slice text, struct text *words)
 {
 	json_error_t error;
+
+	if (nests_too_deeply(text)) {
+		text_put(words, SLICE("the question nests too deeply"));
+		return NULL;
+	}
 	json_t *question =
 		json_loadb(text.at ? text.at : "", text.len, JSON_REJECT_DUPLICATES, &error);
-
 	if (!question)
 		text_format(words, "the question is not JSON: %s", error.text);
 	return question;

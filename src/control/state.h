@@ -50,7 +50,6 @@ struct control {
 	struct offload *pool;  /* reads the journal */
 	uint32_t last_request;
 	uint64_t lines, dropped; /* since the start */
-	wall_ns started;
 	bool stopping;
 };
 

@@ -73,7 +73,7 @@ static void tell_edge(struct text *out, const json_t *status)
 	struct text octets = TEXT_FIXED(raw);
 
 	text_bytes(&octets, (uint64_t)told_number(status, "octets"));
-	text_format(out, "edge       %lld sessions open, %lld so far; %lld messages kept, %.*s octets\n",
+	text_format(out, "edge       %lld sessions open, %lld so far; %lld messages kept, %.*s\n",
 		number(status, "open_sessions"), number(status, "sessions"),
 		number(status, "messages"), SLICE_ARGS(text_slice(&octets)));
 	text_format(out, "           %lld accepted, %lld refused, %lld deferred",

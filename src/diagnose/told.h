@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A decision, told to an administrator. The one structure is the journal's JSON object; the
- *clauses' words come from the policy it names by hash.
+ * A decision, told to an administrator. The one structure is the journal's JSON object; the words
+ * of clauses come from the policy it names by hash.
  *
  *	json_t *decision = json_loads(line, …);
  *	told_decision(&out, decision, policy);        policy may be NULL: then clauses are numbers

@@ -25,7 +25,7 @@ void text_bytes(struct text *text, uint64_t bytes)
 	size_t unit = 0;
 
 	if (bytes < 1000) {
-		text_number(text, bytes);
+		text_format(text, "%llu B", (unsigned long long)bytes);
 		return;
 	}
 	for (; value >= 1000 && unit < 3; unit++)

@@ -16,6 +16,6 @@ void view_acted(struct text *out, const json_t *acted);     /* queue retry … *
 void view_reload(struct text *out, const json_t *reloaded);
 /* 1 s, 5 m, 3 h, 2 d: how long ago or how far ahead, for columns. */
 void text_span(struct text *text, mono_ns span);
-void text_bytes(struct text *text, uint64_t bytes); /* 17, 3.4 kB, 12 MB */
+void text_bytes(struct text *text, uint64_t bytes); /* 17 B, 3.4 kB, 12 MB */
 
 #endif

@@ -147,8 +147,7 @@ static void asker_gone(void *owner, struct channel *channel)
 
 void *resolver_start(struct role *role)
 {
-	/* `kind` is the first member of a struct resolver_role, and its only maker is that macro.
-	 */
+	/* `kind` is the first member of a struct resolver_role; its only maker is that macro. */
 	const struct resolver_role *kind = (const struct resolver_role *)role->kind;
 	struct resolver *resolver = calloc(1, sizeof *resolver);
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/panic.h"
-#include "base/text.h"
 
 #define NS_PER_DAY (86400 * NS_PER_S)
 enum { GATHER_BYTES = 60000 };
@@ -110,10 +110,8 @@ void journal_files_count_dropped(struct journal_files *files, uint64_t lines)
 
 static void put_untold(struct journal_files *files, struct text *line, wall_ns now)
 {
-	text_put(line, SLICE("{\"schema\":1,\"event\":\"dropped\",\"time\":\""));
-	text_time(line, now);
-	text_put(line, SLICE("\",\"count\":"));
-	text_number(line, files->untold);
+	json_put_time(line, SLICE("{\"schema\":1,\"event\":\"dropped\",\"time\":"), now);
+	json_put_number(line, SLICE(",\"count\":"), files->untold);
 	text_put(line, SLICE("}\n"));
 }
 

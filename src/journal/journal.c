@@ -5,43 +5,14 @@
  */
 #include "journal/journal.h"
 
+#include "base/json.h"
 #include "base/panic.h"
 
 #define PUT(line, literal) text_put((line), SLICE(literal))
 
-static void put_time(struct text *line, wall_ns time)
-{
-	text_char(line, '"');
-	text_time(line, time);
-	text_char(line, '"');
-}
-
-static void put_id(struct text *line, uint64_t id)
-{
-	text_char(line, '"');
-	text_id(line, id);
-	text_char(line, '"');
-}
-
-/* `key` is `,"name":`; an empty value is an unknown one. */
-static void put_field(struct text *line, struct slice key, struct slice value)
-{
-	if (!value.len)
-		return;
-	text_put(line, key);
-	text_json(line, value);
-}
-
-static void put_truth(struct text *line, struct slice key, bool value)
-{
-	text_put(line, key);
-	text_put(line, value ? SLICE("true") : SLICE("false"));
-}
-
 static void put_us(struct text *line, int64_t us)
 {
-	PUT(line, ",\"us\":");
-	text_number(line, us < 0 ? 0 : (uint64_t)us);
+	json_put_number(line, SLICE(",\"us\":"), us < 0 ? 0 : (uint64_t)us);
 }
 
 static struct slice verdict_text(enum verdict verdict)
@@ -64,9 +35,9 @@ static void put_client(struct text *line, const struct journal_decision *d, stru
 	text_address(line, &facts->client);
 	text_char(line, '"');
 	if (facts->has_helo)
-		put_field(line, SLICE(",\"helo\":"), facts->helo);
-	put_truth(line, SLICE(",\"tls\":"), d->tls);
-	put_field(line, SLICE(",\"network\":"), networks);
+		json_put_known(line, SLICE(",\"helo\":"), facts->helo);
+	json_put_truth(line, SLICE(",\"tls\":"), d->tls);
+	json_put_known(line, SLICE(",\"network\":"), networks);
 	text_char(line, '}');
 }
 
@@ -76,25 +47,20 @@ static void put_place(
 	struct clause_place place = policy_clause(policy, clause);
 
 	text_put(line, key);
-	PUT(line, "{\"line\":");
-	text_number(line, place.line);
-	put_field(line, SLICE(",\"file\":"), place.file);
-	put_field(line, SLICE(",\"text\":"), place.text);
+	json_put_number(line, SLICE("{\"line\":"), place.line);
+	json_put_known(line, SLICE(",\"file\":"), place.file);
+	json_put_known(line, SLICE(",\"text\":"), place.text);
 	text_char(line, '}');
 }
 
 static void put_envelope(struct text *line, const struct facts *facts)
 {
-	if (facts->has_sender) { /* the null sender is known, and empty */
-		PUT(line, ",\"sender\":");
-		text_json(line, facts->sender.text);
-	}
+	if (facts->has_sender) /* the null sender is known, and empty */
+		json_put_text(line, SLICE(",\"sender\":"), facts->sender.text);
 	if (facts->has_recipient)
-		put_field(line, SLICE(",\"recipient\":"), facts->recipient.text);
-	if (facts->has_size) {
-		PUT(line, ",\"size\":");
-		text_number(line, facts->size);
-	}
+		json_put_known(line, SLICE(",\"recipient\":"), facts->recipient.text);
+	if (facts->has_size)
+		json_put_number(line, SLICE(",\"size\":"), facts->size);
 }
 
 /* The facts that no field above shows; what `replay` needs beside them. */
@@ -102,15 +68,15 @@ static void put_facts(struct text *line, const struct journal_decision *d, bool 
 {
 	const struct facts *facts = d->facts;
 
-	put_truth(line, SLICE(",\"facts\":{\"trusted\":{\"value\":"), trusted);
+	json_put_truth(line, SLICE(",\"facts\":{\"trusted\":{\"value\":"), trusted);
 	text_char(line, '}');
 	if (facts->has_recipient) {
-		put_truth(line, SLICE(",\"recipient_ours\":{\"value\":"), !d->decision->foreign);
+		json_put_truth(
+			line, SLICE(",\"recipient_ours\":{\"value\":"), !d->decision->foreign);
 		text_char(line, '}');
 	}
 	if (facts->has_recipients) {
-		PUT(line, ",\"recipients\":{\"value\":");
-		text_number(line, facts->recipients);
+		json_put_number(line, SLICE(",\"recipients\":{\"value\":"), facts->recipients);
 		text_char(line, '}');
 	}
 	if (facts->has_size && !facts->size_is_final)
@@ -140,12 +106,10 @@ static void put_decided(struct text *line, const struct journal_decision *d)
 {
 	const struct decision *decision = d->decision;
 
-	PUT(line, ",\"decision\":\"");
-	text_put(line, verdict_text(decision->verdict));
-	text_char(line, '"');
+	json_put_text(line, SLICE(",\"decision\":"), verdict_text(decision->verdict));
 	if (decision->reason != REASON_NONE)
-		put_field(line, SLICE(",\"reason\":"), reason_row(decision->reason)->name);
-	put_field(line, SLICE(",\"reply\":"), d->reply);
+		json_put_known(line, SLICE(",\"reason\":"), reason_row(decision->reason)->name);
+	json_put_known(line, SLICE(",\"reply\":"), d->reply);
 	if (decision->has_clause)
 		put_place(line, SLICE(",\"clause\":"), d->policy, decision->clause);
 }
@@ -154,27 +118,21 @@ static void put_line(
 	struct text *line, const struct journal_decision *d, struct slice networks, bool trusted)
 {
 	PUT(line, "{\"schema\":1");
-	if (d->id) { /* a trial has none, and perhaps no time */
-		PUT(line, ",\"id\":");
-		put_id(line, d->id);
-	}
-	if (d->time) {
-		PUT(line, ",\"time\":");
-		put_time(line, d->time);
-	}
-	put_field(line, SLICE(",\"node\":"), d->node);
-	put_field(line, SLICE(",\"session\":"), d->session);
-	put_field(line, SLICE(",\"policy\":"), slice_of(policy_hash(d->policy)));
-	put_field(line, SLICE(",\"stage\":"), slice_of(stage_text(d->decision->stage)));
-	put_field(line, SLICE(",\"listener\":"), d->facts->listener);
+	if (d->id) /* a trial has none, and perhaps no time */
+		json_put_id(line, SLICE(",\"id\":"), d->id);
+	if (d->time)
+		json_put_time(line, SLICE(",\"time\":"), d->time);
+	json_put_known(line, SLICE(",\"node\":"), d->node);
+	json_put_known(line, SLICE(",\"session\":"), d->session);
+	json_put_known(line, SLICE(",\"policy\":"), slice_of(policy_hash(d->policy)));
+	json_put_known(line, SLICE(",\"stage\":"), slice_of(stage_text(d->decision->stage)));
+	json_put_known(line, SLICE(",\"listener\":"), d->facts->listener);
 	put_client(line, d, networks);
 	if (d->decision->has_grant)
 		put_place(line, SLICE(",\"grant\":"), d->policy, d->decision->grant);
 	put_envelope(line, d->facts);
-	if (d->message) {
-		PUT(line, ",\"message\":");
-		put_id(line, d->message);
-	}
+	if (d->message)
+		json_put_id(line, SLICE(",\"message\":"), d->message);
 	put_decided(line, d);
 	put_facts(line, d, trusted);
 	put_trace(line, d->decision);
@@ -190,8 +148,8 @@ void journal_write_decision(struct text *line, const struct journal_decision *de
 	bool trusted = decision->facts->trusted;
 
 	if (decision->facts->has_client)
-		policy_find_networks(
-			decision->policy, &decision->facts->client, arena, &networks, &trusted);
+		policy_find_networks(decision->policy, &decision->facts->client, decision->time,
+			arena, &networks, &trusted);
 	put_line(line, decision, networks, trusted);
 	arena_free(own);
 }
@@ -210,32 +168,25 @@ struct slice delivery_event_text(enum delivery_event event)
 
 static void put_attempt(struct text *line, const struct journal_delivery *delivery)
 {
-	if (delivery->attempt) {
-		PUT(line, ",\"attempt\":");
-		text_number(line, delivery->attempt);
-	}
-	if (delivery->next) {
-		PUT(line, ",\"next\":");
-		put_time(line, delivery->next);
-	}
+	if (delivery->attempt)
+		json_put_number(line, SLICE(",\"attempt\":"), delivery->attempt);
+	if (delivery->next)
+		json_put_time(line, SLICE(",\"next\":"), delivery->next);
 }
 
 void journal_write_delivery(struct text *line, const struct journal_delivery *delivery)
 {
-	PUT(line, "{\"schema\":1,\"event\":\"");
-	text_put(line, delivery_event_text(delivery->event));
-	PUT(line, "\",\"time\":");
-	put_time(line, delivery->time);
-	put_field(line, SLICE(",\"node\":"), delivery->node);
-	PUT(line, ",\"message\":");
-	put_id(line, delivery->message);
-	PUT(line, ",\"sender\":"); /* the null sender is shown as "" */
-	text_json(line, delivery->sender);
-	put_field(line, SLICE(",\"recipient\":"), delivery->recipient);
-	put_field(line, SLICE(",\"remote\":"), delivery->remote);
-	put_field(line, SLICE(",\"reply\":"), delivery->reply);
-	put_field(line, SLICE(",\"reason\":"), delivery->reason);
-	put_truth(line, SLICE(",\"tls\":"), delivery->tls);
+	json_put_text(
+		line, SLICE("{\"schema\":1,\"event\":"), delivery_event_text(delivery->event));
+	json_put_time(line, SLICE(",\"time\":"), delivery->time);
+	json_put_known(line, SLICE(",\"node\":"), delivery->node);
+	json_put_id(line, SLICE(",\"message\":"), delivery->message);
+	json_put_text(line, SLICE(",\"sender\":"), delivery->sender); /* the null sender: "" */
+	json_put_known(line, SLICE(",\"recipient\":"), delivery->recipient);
+	json_put_known(line, SLICE(",\"remote\":"), delivery->remote);
+	json_put_known(line, SLICE(",\"reply\":"), delivery->reply);
+	json_put_known(line, SLICE(",\"reason\":"), delivery->reason);
+	json_put_truth(line, SLICE(",\"tls\":"), delivery->tls);
 	put_attempt(line, delivery);
 	put_us(line, delivery->us);
 	text_char(line, '}');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The decision journal: JSON lines in STATE/journal/YYYY-MM-DD.jsonl (interfaces.md, "Decision
- * journal", has the fields). This room writes a line from a decision and reads lines back; the
- * files belong to the control role.
+ * The decision journal: JSON lines in STATE/journal/YYYY-MM-DD.jsonl (posternd(8) has the fields).
+ * This room writes a line from a decision and reads lines back; the files belong to the control
+ * role.
  */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H

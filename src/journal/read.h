@@ -56,7 +56,7 @@ bool journal_line_read(struct slice text, struct arena *arena, struct journal_li
 
 struct journal_query {
 	uint64_t id;           /* of the decision or its message; 0: any */
-	struct slice to, from; /* patterns with *, as in policy.md; from: sender or author */
+	struct slice to, from; /* patterns with *; from: sender or author */
 	const struct network *client;
 	wall_ns since, until; /* until 0: no end */
 	bool newest_first;

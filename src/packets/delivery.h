@@ -42,8 +42,7 @@ struct delivery_job {
 	uint8_t route;    /* enum route_kind */
 	uint8_t tls;      /* enum route_tls */
 	uint16_t port;    /* ROUTE_MX: where to; usually 25 */
-	bool private_too; /* the policy names this domain: loopback and private addresses are
-			     allowed */
+	bool private_too; /* loopback and private addresses too: the policy names the domain */
 	/* ROUTE_MX: the domain. ROUTE_HOSTS: "host:port" in order, blank-separated. ROUTE_LMTP:
 	 * path or host:port. ROUTE_MAILDIR: the folder's pattern with %d and %l. */
 	struct slice target;
@@ -56,8 +55,7 @@ struct delivery_outcome {
 	uint16_t recipient; /* index in the envelope */
 	uint8_t outcome;    /* enum outcome */
 	uint16_t code;      /* the remote's reply code; 0: it said nothing */
-	uint16_t reason; /* enum reason (reason/reason.h) when we and not the remote say it; else 0
-			  */
+	uint16_t reason;    /* enum reason where we say it; 0 where the remote does */
 	bool tls;
 	/* The encoder cuts these to ENHANCED_TEXT_MAX, REMOTE_NAME_MAX and REMOTE_WORDS_MAX. */
 	struct slice enhanced; /* "5.1.1", or empty */

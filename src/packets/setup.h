@@ -76,7 +76,7 @@ struct setup_stop {
 	uint32_t grace_ms;
 };
 struct setup_ended {
-	uint8_t status; /* 0 as asked; 75 and 78 (interfaces.md) end the whole program */
+	uint8_t status; /* 0 as asked; 75 and 78 (posternd(8)) end the whole program */
 };
 struct setup_reload {
 	uint32_t request;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packets between supervisor and roles: the first byte chooses the decoder, the rest is its body.
- */
+/* Packets between supervisor and roles: the first byte chooses the decoder of the rest. */
 #include "packets/setup.h"
 
 #include "packets/round_trip.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packets between edges and queue: who writes where, and how far it is durable (spool.md).
+ * Packets between edges and queue: who writes where, and how far it is durable (spool/STATES.md).
  * The 250 waits for none of them.
  */
 #ifndef PACKETS_SPOOLING_H

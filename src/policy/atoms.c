@@ -37,7 +37,7 @@ static enum truth helo_is(struct question *q, const struct node *node)
 
 /* ---- parties ---- */
 
-/* alice+tag@ is alice@'s (policy.md, "Addresses"), so a rule for alice@ holds for it too. */
+/* alice+tag@ is alice@'s (doc/policy.md, "Addresses"), so a rule for alice@ holds for it too. */
 static enum truth party_is(struct question *q, struct party *party, const struct node *node)
 {
 	if (party->mailbox->is_null || !slice_is(party->mailbox->domain, node->domain))

@@ -66,10 +66,11 @@ struct question question_of(const struct policy *policy, const struct facts *fac
 const struct piece *question_piece(struct question *q);
 bool client_is_trusted(struct question *q);
 enum recipient_class recipient_class(struct question *q);
+bool recipient_is_listed_whole(struct question *q);
 const struct domain_row *party_domain(struct question *q, struct party *party);
 struct slice party_plain(struct question *q, struct party *party);  /* without a +tag */
 struct slice party_tagged(struct question *q, struct party *party); /* with it */
-/* The value of a condition, in Kleene's logic (policy.md, "Facts may be unknown"). */
+/* The value of a condition, in Kleene's logic (doc/policy.md, "Facts may be unknown"). */
 enum truth condition_value(struct question *q, uint32_t node);
 
 typedef enum truth atom_function(struct question *q, const struct node *node);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bundles: gathering, encoding, opening. The contract is in bundle.h. Encoded:
  *
- *	"PSTB" u16 format, counted nodename, u32 count, then for each file
+ *	"PSTB" u16 format, counted nodename, counted gateways, u32 count, then for each file
  *	u8 kind, u8 missing, counted path, counted why, u32 length, bytes
  */
 #include "policy/bundle.h"
@@ -14,6 +14,7 @@
 #include "base/panic.h"
 #include "base/text.h"
 #include "policy/files.h"
+#include "policy/gateways.h"
 
 enum { BUNDLE_FORMAT = 1, BUNDLE_FILE_LEAST = 2 + 2 + 2 + 4 };
 #define BUNDLE_MAGIC SLICE("PSTB")
@@ -34,7 +35,7 @@ static void bundle_hash(struct bundle *bundle)
 
 static size_t bundle_size(const struct bundle *bundle)
 {
-	size_t size = 4 + 2 + 2 + bundle->nodename.len + 4;
+	size_t size = 4 + 2 + 2 + bundle->nodename.len + 2 + bundle->gateways.len + 4;
 
 	for (size_t i = 0; i < bundle->count; i++)
 		size += BUNDLE_FILE_LEAST + bundle->files[i].path.len + bundle->files[i].why.len +
@@ -50,6 +51,7 @@ static void bundle_encode(struct bundle *bundle, struct arena *arena)
 	write_bytes(&out, BUNDLE_MAGIC);
 	write_u16(&out, BUNDLE_FORMAT);
 	write_counted(&out, bundle->nodename);
+	write_counted(&out, bundle->gateways);
 	write_u32(&out, (uint32_t)bundle->count);
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
@@ -74,7 +76,8 @@ static struct slice nodename_find(struct arena *arena)
 
 void bundle_gather(const char *path, struct arena *arena, struct bundle *bundle)
 {
-	*bundle = (struct bundle){.nodename = nodename_find(arena)};
+	*bundle =
+		(struct bundle){.nodename = nodename_find(arena), .gateways = gateways_find(arena)};
 	files_gather(bundle, slice_of(path), arena);
 	bundle_encode(bundle, arena);
 }
@@ -106,6 +109,7 @@ bool bundle_open(struct slice bytes, struct arena *arena, struct bundle *bundle)
 	*bundle = (struct bundle){.bytes = bytes};
 	bool ours = slice_is(read_bytes(&in, 4), BUNDLE_MAGIC) && read_u16(&in) == BUNDLE_FORMAT;
 	bundle->nodename = read_counted(&in);
+	bundle->gateways = read_counted(&in);
 	size_t count = read_u32(&in);
 	if (!ours || in.bad || count == 0 || count > in.left.len / BUNDLE_FILE_LEAST)
 		return false;

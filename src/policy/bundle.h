@@ -28,6 +28,7 @@ struct bundle {
 	struct bundle_file *files;
 	size_t count;
 	struct slice nodename; /* the host's name, where `hostname` is not written */
+	struct slice gateways; /* of the host, blank-separated (gateways.h) */
 	struct slice bytes;    /* the encoded form */
 	char hash[17];         /* 16 hex digits and a NUL */
 };

@@ -6,98 +6,47 @@
 
 #define WEEK (7 * 86400 * NS_PER_S)
 
-/* ---- networks that may relay ---- */
-
-/* Private and loopback space is not counted; carriers hold IPv4 inside IPv6 and are measured by the
- * IPv4 they carry (policy.md, "The proof"). */
-static const char *const uncounted[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-	"127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1"};
-static const char *const reserved[] = {
-	"0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "ff00::/8", "2001::/32"};
-static const char *const carriers[] = {
-	"::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "2002::/16"};
+/* ---- networks ---- */
 
 static bool network_is_within(const struct network *net, const struct network *outer)
 {
 	return net->prefix >= outer->prefix && network_contains(outer, &net->base);
 }
 
-static bool network_of(const char *text, struct network *network)
+static bool names_single(const struct network_row *row, const struct address *address)
 {
-	return network_parse(slice_of(text), network) == NETWORK_OK;
-}
-
-static bool is_within_any(const struct network *net, const char *const *list, size_t count)
-{
-	struct network outer;
-
-	for (size_t i = 0; i < count; i++)
-		if (network_of(list[i], &outer) && network_is_within(net, &outer))
+	for (size_t i = 0; i < row->net_count; i++)
+		if (row->nets[i].prefix == 128 && address_is(&row->nets[i].base, address))
 			return true;
 	return false;
 }
 
-static bool touches_any(const struct network *net, const char *const *list, size_t count)
+static void gateway_warn(struct complaints *complaints, const struct network_row *row, size_t net,
+	const struct address *gateway)
 {
-	struct network other;
+	char what[200];
+	struct text text = TEXT_FIXED(what);
 
-	for (size_t i = 0; i < count; i++)
-		if (network_of(list[i], &other) &&
-			(network_is_within(net, &other) || network_is_within(&other, net)))
-			return true;
-	return false;
+	text_put(&text, SLICE("the gateway "));
+	text_address(&text, gateway);
+	text_put(&text, SLICE(" of this host is left out of the network: whoever is behind it "
+			      "arrives from its address"));
+	complain_at(complaints, SEVERITY_WARNING, &row->net_tokens[net], text_slice(&text),
+		SLICE("nothing to do; or that single address in the line too, if all behind it "
+		      "are meant"));
 }
 
-/* How many bits of IPv4 prefix the network has where it carries IPv4; 128 where it carries none. */
-static unsigned carried_prefix(const struct network *net)
+/* policy.md, "Meaning" 2: each gateway that is left out is said. */
+static void gateways_warn(
+	const struct policy *policy, struct complaints *complaints, const struct network_row *row)
 {
-	struct network carrier;
-
-	for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
-		if (!network_of(carriers[i], &carrier))
-			continue;
-		if (network_is_within(net, &carrier))
-			return net->prefix - carrier.prefix;
-		if (network_is_within(&carrier, net))
-			return 0;
-	}
-	return 128;
-}
-
-static bool is_too_wide(const struct policy *policy, const struct network *net)
-{
-	if (is_within_any(net, uncounted, sizeof uncounted / sizeof *uncounted))
-		return false;
-	return carried_prefix(net) < policy->widest_v4 ||
-	       (!net->base.is_v4 && net->prefix < policy->widest_v6);
-}
-
-static void relay_network_check(
-	struct policy *policy, const struct network_row *row, struct complaints *complaints)
-{
-	struct network shared_space;
-	bool known = network_of("100.64.0.0/10", &shared_space);
-
-	for (size_t i = 0; i < row->net_count; i++) {
-		const struct network *net = &row->nets[i];
-		if (is_too_wide(policy, net))
-			complain_at(complaints, SEVERITY_ERROR, &row->net_tokens[i],
-				SLICE("this would be an open relay: the network may relay and is "
-				      "wider "
-				      "than `widest network` allows"),
-				SLICE("the addresses of your own clients alone, or a `widest "
-				      "network` "
-				      "line that says how wide you mean"));
-		else if (touches_any(net, reserved, sizeof reserved / sizeof *reserved))
-			complain_at(complaints, SEVERITY_ERROR, &row->net_tokens[i],
-				SLICE("the network may relay and has reserved addresses, which no "
-				      "client of yours can have"),
-				SLICE("the addresses of your own clients alone"));
-		else if (known && !row->shared && network_is_within(net, &shared_space))
-			complain_at(complaints, SEVERITY_WARNING, &row->net_tokens[i],
-				SLICE("the network may relay and is shared space (RFC 6598): "
-				      "strangers of the same provider may be in it"),
-				SLICE("`shared` behind the network if that is meant"));
+	for (size_t i = 0; i < policy->gateway_count; i++) {
+		const struct address *gateway = &policy->gateways[i];
+		size_t net = 0;
+		while (net < row->net_count && !network_contains(&row->nets[net], gateway))
+			net++;
+		if (net < row->net_count && !names_single(row, gateway))
+			gateway_warn(complaints, row, net, gateway);
 	}
 }
 
@@ -105,8 +54,7 @@ static void networks_check(struct policy *policy, struct complaints *complaints)
 {
 	for (size_t i = 0; i < policy->networks.count; i++) {
 		const struct network_row *row = &policy->networks.at[i];
-		if (row->relays)
-			relay_network_check(policy, row, complaints);
+		gateways_warn(policy, complaints, row);
 		if (!row->used)
 			complain_at(complaints, SEVERITY_WARNING, &row->name_token,
 				SLICE("the network is declared and never used"),
@@ -213,6 +161,7 @@ static void whole_warn(
 void policy_check(struct policy *policy, struct slice file, struct complaints *complaints)
 {
 	if (complaints->errors == 0) {
+		relay_networks_check(policy, complaints);
 		networks_check(policy, complaints);
 		ways_check(policy, complaints);
 	}
@@ -224,4 +173,11 @@ void policy_check(struct policy *policy, struct slice file, struct complaints *c
 		whole_warn(complaints, file,
 			SLICE("mail to <postmaster> has nowhere to go and is refused"),
 			SLICE("a line like: postmaster \"you@example.org\""));
+	bool elsewhere = policy->has_postmaster && policy->settings.postmaster.len > 0 &&
+			 !domain_find(policy, policy->postmaster.domain);
+	if (elsewhere && policy->domains.count > 0 && complaints->errors == 0)
+		whole_warn(complaints, file,
+			SLICE("`postmaster` is no address of ours: strangers' mail to <postmaster> "
+			      "is refused, since forwarding it would be relaying"),
+			SLICE("an address in a domain that a `domain` line declares"));
 }

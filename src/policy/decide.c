@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deciding (policy.md, "Meaning"). Every clause that can be decided by now gives a *finding*: that
- * it fires, at which stage, with which reason. The finding that speaks is chosen by an order over
- * findings alone, so the order of lines cannot matter.
+ * Deciding (doc/policy.md, "Meaning"). Every clause that can be decided by now gives a *finding*:
+ * that it fires, at which stage, with which reason. The finding that speaks is chosen by an order
+ * over findings alone, so the order of lines cannot matter.
  */
 #include "policy/atoms.h"
 
@@ -218,17 +218,20 @@ static struct finding relay_denied(struct deciding *d)
 		.reason = REASON_RELAY_DENIED,
 		.code = reason_row(REASON_RELAY_DENIED)->code,
 		.enhanced = reason_row(REASON_RELAY_DENIED)->enhanced};
-	struct slice arguments[] = {d->q.facts->recipient.domain, d->q.policy->settings.hostname};
+	const struct mailbox *recipient = &d->q.facts->recipient;
+	struct slice arguments[] = {
+		recipient->is_postmaster ? SLICE("that postmaster") : recipient->domain,
+		d->q.policy->settings.hostname};
 
 	finding.words = reason_words(REASON_RELAY_DENIED, arguments, 2, d->q.arena);
 	return finding;
 }
 
+/* What a list names as it stands is meant. Any other local part that we take is of the client's
+ * choosing: all of it in an `any recipient` domain, else what follows a +. */
 static bool local_part_is_risky(struct deciding *d)
 {
-	const struct domain_row *domain = party_domain(&d->q, &d->q.recipient);
-
-	return domain && domain->known == KNOWN_ANY && mailbox_is_risky(&d->q.facts->recipient);
+	return mailbox_is_risky(&d->q.facts->recipient) && !recipient_is_listed_whole(&d->q);
 }
 
 static struct finding recipient_finding(struct deciding *d)

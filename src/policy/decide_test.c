@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decisions (policy.md, "Meaning", "Facts may be unknown", "When"). */
+/* Decisions (doc/policy.md, "Meaning", "Facts may be unknown", "When"). */
 #include "policy/testing.h"
 
 static const char base_text[] =
@@ -101,6 +101,15 @@ static void a_recipient_of_ours_must_be_known(void **state)
 			"550 5.1.1 unknown-recipient"},
 		{NULL, stranger, "a@a.example", "Postmaster@example.org", "accept"},
 		{NULL, stranger, "a@a.example", "postmaster", "accept"},
+		/* what stands behind a + is in no list, so nobody has looked at it */
+		{NULL, stranger, "a@a.example", "alice+x%adatum.com@example.org",
+			"553 5.1.3 risky-local-part"},
+		{NULL, stranger, "a@a.example", "\"alice+@adatum.com\"@example.org",
+			"553 5.1.3 risky-local-part"},
+		{NULL, stranger, "a@a.example", "\"alice+../x\"@example.org",
+			"553 5.1.3 risky-local-part"},
+		{NULL, stranger, "a@a.example", "postmaster+adatum.com!b@example.org",
+			"553 5.1.3 risky-local-part"},
 		{NULL, stranger, "a@a.example", "whoever@any.example", "accept"},
 		{NULL, stranger, "a@a.example", "a%b.example@any.example",
 			"553 5.1.3 risky-local-part"},
@@ -333,7 +342,7 @@ static void networks_of_a_client_are_named(void **state)
 		struct slice names;
 		bool trusted;
 		assert_true(address_parse(slice_of(rows[i].client), &client));
-		policy_find_networks(policy, &client, arena, &names, &trusted);
+		policy_find_networks(policy, &client, 0, arena, &names, &trusted);
 		assert_true(slice_is(names, slice_of(rows[i].names)));
 		assert_int_equal(trusted, rows[i].trusted);
 	}
@@ -341,11 +350,42 @@ static void networks_of_a_client_are_named(void **state)
 	arena_free(arena);
 }
 
+/* policy.md, "Aliases": the decision is taken for what stands at the end, and a foreign target
+ * needs a grant. */
+static void a_postmaster_elsewhere_is_reached_only_with_a_grant(void **state)
+{
+	static const struct {
+		const char *text, *client, *expected;
+	} rows[] = {{"postmaster \"hq@adatum.com\"\n", stranger, "550 5.7.1 relay-denied"},
+		{"postmaster \"hq@adatum.com\"\n", office, "accept"},
+		{"postmaster \"hq@d.example\"\n", stranger, "accept"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char whole[500], outcome[100];
+		struct arena *arena = arena_new();
+		struct decision decision;
+		snprintf(whole, sizeof whole,
+			"network office 192.0.2.0/24\nrelay for network office\n"
+			"domain d.example any recipient deliver via mx\n%s",
+			rows[i].text);
+		struct policy *policy = test_load(whole, NULL, 0);
+		struct facts facts =
+			test_facts(rows[i].client, "h.example", "a@a.example", "postmaster", arena);
+		policy_decide(policy, &facts, STAGE_RCPT, arena, &decision);
+		outcome_text(&decision, outcome, sizeof outcome);
+		assert_string_equal(outcome, rows[i].expected);
+		policy_unref(policy);
+		arena_free(arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_foreign_recipient_needs_a_grant),
 		cmocka_unit_test(a_recipient_of_ours_must_be_known),
+		cmocka_unit_test(a_postmaster_elsewhere_is_reached_only_with_a_grant),
 		cmocka_unit_test(clauses_refuse_and_defer),
 		cmocka_unit_test(the_earliest_stage_and_then_the_strictest_speaks),
 		cmocka_unit_test(a_grant_ends_after_its_day),

@@ -14,6 +14,7 @@ static void every_example_loads_without_a_complaint(void **state)
 		struct complaints complaints;
 		bundle_gather(*path, arena, &bundle);
 		assert_true(bundle_open(bundle.bytes, arena, &opened));
+		opened.gateways = SLICE_NONE; /* of this host: what is said must not depend on it */
 		complaints_init(&complaints);
 		struct policy *policy = policy_load(&opened, &complaints);
 		test_print(&complaints);

@@ -18,8 +18,7 @@ struct files {
 
 /* The file, or NULL if the bundle does not have it. */
 const struct bundle_file *files_want(struct files *files, enum bundle_kind kind, struct slice path);
-/* The paths that a pattern of `include` means, one a line; the pattern itself if it has no * or ?.
- */
+/* The paths that a pattern of `include` means, one a line; itself if it has no * or ?. */
 struct slice files_matching(struct files *files, struct slice pattern);
 
 void files_gather(struct bundle *bundle, struct slice path, struct arena *arena);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `limits`: what one session may do (interfaces.md, "Limits"); each also `unlimited`. Several in
+/* `limits`: what one session may do (postern.conf(5), LIMITS); each also `unlimited`. Several in
  * one statement stand behind commas or one after the other. */
 #include <stddef.h>
 
@@ -11,10 +11,10 @@ struct limit_row {
 	enum limit_kind kind;
 	size_t offset; /* in struct session_limits */
 };
+/* clang-format off */
 #define LIMIT(first_, second_, kind_, field)                                                       \
-	{                                                                                          \
-		first_, second_, LIMIT_##kind_, offsetof(struct session_limits, field)             \
-	}
+	{first_, second_, LIMIT_##kind_, offsetof(struct session_limits, field)}
+/* clang-format on */
 static const struct limit_row limit_rows[] = {
 	LIMIT("connections", NULL, NUMBER, connections),
 	LIMIT("errors", NULL, NUMBER, errors),

@@ -2,7 +2,8 @@
 /* Loading: what is read, and what is complained about, where and how. */
 #include "policy/testing.h"
 
-static const char rest_text[] = "listen smtp \"*:25\"\npostmaster \"p@example.org\"\n";
+static const char rest_text[] = "listen smtp \"*:25\"\npostmaster \"p@rest.example\"\n"
+				"domain rest.example any recipient deliver via mx\n";
 static const struct test_file lists[] = {
 	{"boxes", "alice\n"}, {"broken", "ok@example.org\n\n@@\n"}};
 
@@ -258,7 +259,7 @@ static void values_that_are_wrong_are_pointed_at(void **state)
 			"test.conf:2:22: error: the limit \"errors\" is written already; one of "
 			"the "
 			"two"},
-		{"edges 65\n", "test.conf:1:7: error: \"65\" is no number up to 64; a number of "
+		{"edges 49\n", "test.conf:1:7: error: \"49\" is no number up to 48; a number of "
 			       "processes"},
 		{"limits errors 0\n",
 			"test.conf:1:15: error: a limit of 0 lets nothing happen; 1 or more, or "
@@ -337,6 +338,22 @@ static void a_network_that_would_be_an_open_relay_is_an_error(void **state)
 		{"224.0.0.1", "*reserved*"},
 		{"ff02::/32", "*reserved*"},
 		{"100.64.0.0/16", "*warning*shared space*"},
+		/* summed over all pieces, each address once */
+		{"198.51.0.0/16 203.0.113.1", "*open relay*together*"},
+		{"198.51.0.0/17 198.52.0.0/17 198.53.0.0/32", "*open relay*together*"},
+		{"198.51.0.0/17 198.52.0.0/17", ""},
+		{"198.51.0.0/16 198.51.100.0/24 198.51.100.7", ""},
+		{"198.51.0.0/16 10.0.0.0/8 127.0.0.1 fd00::/8", ""},
+		{"198.51.0.0/16\nnetwork b 203.0.113.0/24\nrelay for network b", "*open relay*"},
+		{"198.51.0.0/16\nnetwork b 203.0.113.0/24\nrefuse if network b", ""},
+		{"2001:db8::/32 2001:db9::1", "*open relay*IPv6*together*"},
+		{"2001:db8::/33 2001:db8:8000::/33", ""},
+		{"198.51.0.0/16 64:ff9b::c000:201", "*open relay*IPv4*together*"},
+		{"64:ff9b:1:2::/96", "*open relay*"},
+		{"64:ff9b:1::/64", "*open relay*"},
+		{"64:ff9b:1:2::c000:201", ""},
+		{"::/0\nwidest network /0 /0", "*reserved*"},
+		{"2000::/3\nwidest network /16 /3", "*open relay*"},
 	};
 
 	(void)state;
@@ -476,7 +493,7 @@ static void the_built_in_configuration_loads_and_is_safe(void **state)
 	bool trusted;
 	struct arena *arena = arena_new();
 	assert_true(address_parse(SLICE("127.0.0.2"), &neighbour));
-	policy_find_networks(policy, &neighbour, arena, &names, &trusted);
+	policy_find_networks(policy, &neighbour, 0, arena, &names, &trusted);
 	assert_true(names.len == 0 && !trusted);
 	arena_free(arena);
 	policy_unref(policy);

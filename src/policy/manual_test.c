@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* postern.conf(5), given as the first argument, has every statement, atom and reason of the tables.
- */
+/* postern.conf(5), the first argument, has every statement, atom and reason of the tables. */
 #include "policy/atoms.h"
 #include "policy/statements.h"
 #include "policy/testing.h"

@@ -38,7 +38,9 @@ struct network_row {
 struct piece {
 	struct network net;
 	uint32_t network; /* index of its network_row */
-	const struct piece *around;
+	bool gateway;     /* a gateway's address: a hole, that no network around it reaches into */
+	const struct piece *around; /* the next wider one that the same addresses are in, or NULL */
+	const struct piece *below;  /* the one that goes on behind it; a gateway's too */
 };
 struct stretch { /* from `first` to the next stretch */
 	uint8_t first[16];
@@ -141,6 +143,8 @@ struct policy {
 	struct map *domain_names;  /* index + 1 while it is read, then struct domain_row * */
 	struct map *deliver_names; /* first deliver_row of a domain, see deliver_next */
 	uint32_t *deliver_next;    /* by index: the next of the same domain, or UINT32_MAX */
+	struct address *gateways;
+	size_t gateway_count;
 	struct stretch *stretches;
 	size_t stretch_count;
 	uint32_t *relays; /* the clauses that are `relay for`, by index */
@@ -156,6 +160,10 @@ void stretches_build(struct policy *policy);
 const struct piece *stretch_find(const struct policy *policy, const struct address *address);
 bool piece_is_in(const struct piece *innermost, uint32_t network);
 void lists_fill(struct policy *policy, const struct bundle *bundle, struct complaints *complaints);
+/* The gateways that are in no network but those that name them (gateways.h). */
+void gateways_take(struct policy *policy, struct slice gateways);
+/* What the networks that may relay hold (open_relay.c). */
+void relay_networks_check(const struct policy *policy, struct complaints *complaints);
 /* `file`: the configuration's name, for what is wrong with the whole. */
 void policy_check(struct policy *policy, struct slice file, struct complaints *complaints);
 struct domain_row *domain_find(const struct policy *policy, struct slice name);

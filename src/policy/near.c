@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Did you mean: the edit distance between words (a letter changed, missing, added, or two swapped).
- */
+/* Did you mean: the edit distance of words (a letter changed, missing, added, two swapped). */
 #include "policy/parser.h"
 
 enum { WORD_MAX = 32 };

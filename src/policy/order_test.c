@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What order-free means (policy.md), over generated configurations and sessions: moving a line
- * changes nothing, not even the words; a `relay for` only opens; a `refuse` or `defer` only closes.
+/* What order-free means (doc/policy.md, "Meaning"), over generated configurations and sessions:
+ * moving a line changes nothing, not even the words; a `relay for` only opens; a `refuse` or
+ * `defer` only closes.
  */
 #include "policy/testing.h"
 

@@ -82,12 +82,6 @@ void parser_fail_format(
 	parser_fail(p, token, slice_of(what), slice_of(right));
 }
 
-void parser_warn(struct parser *p, const struct token *token, struct slice what, struct slice right)
-{
-	if (!p->failed)
-		complain_at(p->complaints, SEVERITY_WARNING, token, what, right);
-}
-
 void parser_not_built(struct parser *p, const struct token *token, const char *name)
 {
 	parser_fail_format(p, token, "", "\"%s\" is not built yet in this version", name);

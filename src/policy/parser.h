@@ -54,8 +54,6 @@ void parser_fail(
 	struct parser *p, const struct token *token, struct slice what, struct slice right);
 void parser_fail_format(struct parser *p, const struct token *token, const char *right,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
-void parser_warn(
-	struct parser *p, const struct token *token, struct slice what, struct slice right);
 void parser_not_built(struct parser *p, const struct token *token, const char *name);
 
 /* These give an empty or zero value after an error. `what` says what is expected. */

@@ -23,7 +23,7 @@ void table_grow(struct arena *arena, void *at, size_t *size, size_t count, size_
 	memcpy(at, &grown, sizeof grown);
 }
 
-/* ---- defaults (interfaces.md) ---- */
+/* ---- defaults (postern.conf(5) has them too) ---- */
 
 static struct settings settings_default(void)
 {
@@ -174,6 +174,7 @@ struct policy *policy_load(const struct bundle *bundle, struct complaints *compl
 	hostname_settle(policy, bundle);
 	postmaster_settle(policy);
 	lists_fill(policy, bundle, complaints);
+	gateways_take(policy, bundle->gateways);
 	policy_check(policy, bundle->files[0].path, complaints);
 	arena_free(scratch);
 	if (complaints->errors > errors) {
@@ -201,7 +202,7 @@ const struct mailbox *policy_postmaster(const struct policy *policy)
 	return policy->has_postmaster ? &policy->postmaster : NULL;
 }
 
-/* A program started without a configuration (interfaces.md): useful and safe. */
+/* A program started without a configuration: useful and safe. */
 struct slice policy_built_in_text(void)
 {
 	return SLICE("# The configuration of a Postern that was given none.\n"

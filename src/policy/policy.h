@@ -26,13 +26,15 @@ struct policy *policy_load(const struct bundle *bundle, struct complaints *compl
 /* What a role does with a bundle's bytes (role/role.h, prepare): NULL with words in `why` if they
  * are damaged or hold an error. */
 struct policy *policy_of_bundle(struct slice bytes, struct text *why);
-/* The policy of a program started without a configuration (interfaces.md): its text. */
+/* The policy of a program started without a configuration: its text. */
 struct slice policy_built_in_text(void);
 struct policy *policy_ref(struct policy *policy); /* counted */
 void policy_unref(struct policy *policy);         /* NULL is fine */
 const char *policy_hash(const struct policy *policy);
 
 /* ---- settings ---- */
+
+enum { EDGES_MAX = 48 }; /* of the ID_SLOTS (base/id.h); the rest is for the other roles */
 enum service {
 	SERVICE_SMTP,
 	SERVICE_SUBMISSION,
@@ -52,7 +54,7 @@ struct listen_line {
 	struct slice path; /* control */
 };
 enum line_ends { LINE_ENDS_STRICT, LINE_ENDS_NORMALISE };
-struct session_limits { /* interfaces.md, "Limits"; UINT64_MAX is unlimited */
+struct session_limits { /* postern.conf(5), LIMITS; UINT64_MAX is unlimited */
 	uint64_t connections, errors, unknown_recipients, no_ops, recipients, header_bytes;
 	mono_ns idle, transaction;
 };
@@ -110,9 +112,9 @@ struct clause_place policy_clause(const struct policy *policy, uint32_t clause);
 size_t policy_clause_count(const struct policy *policy);
 /* Whether some clause can fire only at this stage or later: what the edge need not ask again. */
 bool policy_has_clauses_at(const struct policy *policy, enum stage stage);
-/* Names of the networks the address is in, blank-separated, innermost first; trusted: some live
- * `relay for` names one of them. */
-void policy_find_networks(const struct policy *policy, const struct address *client,
+/* Names of the networks the address is in, blank-separated, innermost first; trusted: some
+ * `relay for` which has not ended at `now` (0: at no particular time) names one of them. */
+void policy_find_networks(const struct policy *policy, const struct address *client, wall_ns now,
 	struct arena *arena, struct slice *names, bool *trusted);
 
 /* Fills the facts that follow from the policy and the other facts (facts.h). policy_decide() finds

@@ -46,7 +46,7 @@ const struct piece *question_piece(struct question *q)
 	return q->innermost;
 }
 
-/* policy.md: some `relay for` which has not ended names a network of the client, whatever else that
+/* Some `relay for` which has not ended names a network of the client, whatever else that
  * clause asks. */
 bool client_is_trusted(struct question *q)
 {
@@ -74,12 +74,33 @@ static bool mailbox_is_listed(const struct list_row *list, struct slice key, str
 	return list_has(list, key) || list_has(list, key_without_domain(key, domain));
 }
 
+/* <postmaster> is what the setting says it stands for; one elsewhere is a forwarding and needs a
+ * grant (policy.md, "Aliases"). */
+static enum recipient_class postmaster_class(const struct policy *policy)
+{
+	const struct mailbox *meant = policy_postmaster(policy);
+
+	if (!meant)
+		return RECIPIENT_OURS_UNKNOWN;
+	return domain_find(policy, meant->domain) ? RECIPIENT_OURS_KNOWN : RECIPIENT_FOREIGN;
+}
+
+/* Whether the list of mailboxes names the recipient as it stands, its +tag included. */
+bool recipient_is_listed_whole(struct question *q)
+{
+	const struct domain_row *domain = party_domain(q, &q->recipient);
+
+	return domain && domain->known == KNOWN_LISTED &&
+	       mailbox_is_listed(&q->policy->lists.at[domain->list], party_tagged(q, &q->recipient),
+		       domain->name);
+}
+
 enum recipient_class recipient_class(struct question *q)
 {
 	struct party *party = &q->recipient;
 
 	if (party->mailbox->is_postmaster)
-		return policy_postmaster(q->policy) ? RECIPIENT_OURS_KNOWN : RECIPIENT_OURS_UNKNOWN;
+		return postmaster_class(q->policy);
 	const struct domain_row *domain = party_domain(q, party);
 	if (!domain)
 		return RECIPIENT_FOREIGN;
@@ -164,10 +185,10 @@ void facts_settle(const struct policy *policy, struct facts *facts)
 	facts->trusted = client_is_trusted(&q);
 }
 
-void policy_find_networks(const struct policy *policy, const struct address *client,
+void policy_find_networks(const struct policy *policy, const struct address *client, wall_ns now,
 	struct arena *arena, struct slice *names, bool *trusted)
 {
-	struct facts facts = {.has_client = true, .client = *client};
+	struct facts facts = {.has_client = true, .client = *client, .now = now};
 	struct question q = question_of(policy, &facts, STAGE_CONNECT, arena);
 	struct text text = TEXT_GROWING;
 

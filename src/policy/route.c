@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How mail leaves (policy.md, "How mail leaves"): the lines for exactly this domain, else those for
+ * How mail leaves (doc/policy.md, "How mail leaves"): the lines for exactly this domain, else those
+ * for
  * `*`; among them the greatest rank whose condition is true. A domain of ours has its own way at
  * rank 0. Two true lines of one rank, or an unknown condition that could win, defer.
  */

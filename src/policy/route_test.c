@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How mail leaves (policy.md, "How mail leaves"). */
+/* How mail leaves (doc/policy.md, "How mail leaves"). */
 #include "policy/testing.h"
 
 static const char text[] =

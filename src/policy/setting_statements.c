@@ -51,10 +51,10 @@ void postmaster_statement(struct parser *p)
 
 void edges_statement(struct parser *p)
 {
-	p->policy->settings.edges = (unsigned)parser_number(p, "a number of processes", 64);
+	p->policy->settings.edges = (unsigned)parser_number(p, "a number of processes", EDGES_MAX);
 	if (!p->failed && p->policy->settings.edges == 0)
 		parser_fail(p, parser_last(p), SLICE("without an edge nothing is accepted"),
-			SLICE("1 to 64, or no `edges` line for as many as suit the processors"));
+			SLICE("1 to 48, or no `edges` line for as many as suit the processors"));
 }
 
 void grace_statement(struct parser *p)

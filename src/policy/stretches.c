@@ -2,7 +2,8 @@
 /*
  * Which networks an address is in. All networks' pieces are sorted; since CIDRs nest or are
  * disjoint, one pass with a stack cuts the address space into stretches, each knowing the innermost
- * piece over it. A look-up is one binary search and a walk outwards.
+ * piece over it. A look-up is one binary search and a walk outwards. A gateway of the host is a
+ * hole in every piece around it; only pieces of that single address lie inside.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static int piece_order(const void *a, const void *b)
 		return order;
 	if (left->net.prefix != right->net.prefix)
 		return left->net.prefix < right->net.prefix ? -1 : 1;
+	if (left->gateway != right->gateway)
+		return left->gateway ? -1 : 1;
 	return left->network < right->network ? -1 : left->network > right->network;
 }
 
@@ -36,6 +39,12 @@ static bool network_behind(const struct network *net, uint8_t behind[16])
 	return false;
 }
 
+/* What the addresses directly in `piece` are in. */
+static const struct piece *seen_from(const struct piece *piece)
+{
+	return piece && piece->gateway ? NULL : piece;
+}
+
 static void stretch_add(struct policy *policy, const uint8_t first[16], const struct piece *piece)
 {
 	struct stretch *last =
@@ -44,7 +53,7 @@ static void stretch_add(struct policy *policy, const uint8_t first[16], const st
 	if (!last || memcmp(last->first, first, 16) != 0)
 		last = &policy->stretches[policy->stretch_count++];
 	memcpy(last->first, first, 16);
-	last->innermost = piece;
+	last->innermost = seen_from(piece);
 }
 
 static bool ends_before(const struct piece *open, const struct piece *next)
@@ -60,15 +69,24 @@ static const struct piece *pieces_close(
 
 	while (open && (!next || ends_before(open, next))) {
 		if (network_behind(&open->net, behind))
-			stretch_add(policy, behind, open->around);
-		open = open->around;
+			stretch_add(policy, behind, open->below);
+		open = open->below;
 	}
 	return open;
 }
 
+void gateways_take(struct policy *policy, struct slice gateways)
+{
+	policy->gateways = ARENA_ARRAY(policy->arena, struct address, gateways.len + 1);
+	while (gateways.len > 0) {
+		struct address *gateway = &policy->gateways[policy->gateway_count];
+		policy->gateway_count += address_parse(slice_cut(&gateways, ' '), gateway);
+	}
+}
+
 static struct piece *pieces_of(struct policy *policy, size_t *count)
 {
-	*count = 0;
+	*count = policy->gateway_count;
 	for (size_t i = 0; i < policy->networks.count; i++)
 		*count += policy->networks.at[i].net_count;
 	struct piece *pieces = ARENA_ARRAY(policy->arena, struct piece, *count + 1), *at = pieces;
@@ -76,6 +94,9 @@ static struct piece *pieces_of(struct policy *policy, size_t *count)
 		for (size_t j = 0; j < policy->networks.at[i].net_count; j++)
 			*at++ = (struct piece){
 				.net = policy->networks.at[i].nets[j], .network = (uint32_t)i};
+	for (size_t i = 0; i < policy->gateway_count; i++)
+		*at++ = (struct piece){
+			.net = {.base = policy->gateways[i], .prefix = 128}, .gateway = true};
 	qsort(pieces, *count, sizeof *pieces, piece_order);
 	return pieces;
 }
@@ -91,7 +112,8 @@ void stretches_build(struct policy *policy)
 	stretch_add(policy, zero, NULL);
 	for (size_t i = 0; i < count; i++) {
 		open = pieces_close(policy, open, &pieces[i]);
-		pieces[i].around = open;
+		pieces[i].below = open;
+		pieces[i].around = seen_from(open);
 		open = &pieces[i];
 		stretch_add(policy, open->net.base.bytes, open);
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of this room: policies from text with files given in memory, and facts in a line.
- */
+/* For the tests of this room: policies from text, files from memory, facts in a line. */
 #ifndef POLICY_TESTING_H
 #define POLICY_TESTING_H
 

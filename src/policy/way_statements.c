@@ -138,7 +138,8 @@ struct target parser_target(struct parser *p)
 
 /* ---- deliver ---- */
 
-/* policy.md: sender "a@b", sender domain D, (account, group,) network NAME, none. */
+/* doc/policy.md, "How mail leaves": sender "a@b", sender domain D, (account, group,) network NAME,
+ * none. */
 static unsigned rank_of(const struct policy *policy, uint32_t condition)
 {
 	const struct node *node = &policy->nodes.at[condition];

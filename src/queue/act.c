@@ -43,7 +43,7 @@ static enum acted act_remove(struct schedule *schedule, struct recipient *r, str
 	return ACTED;
 }
 
-/* A sender nobody has reason to believe gets no report from us by this door either (policy.md,
+/* A sender nobody has reason to believe gets no report from us by this door either (doc/policy.md,
  * "Reports"): the administrator may remove or release the message. */
 static enum acted act_bounce(struct schedule *schedule, struct recipient *r, struct moment now)
 {

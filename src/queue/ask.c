@@ -4,38 +4,11 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/panic.h"
 #include "queue/question.h"
 
 #define PUT(text, literal) text_put((text), SLICE(literal))
-
-static void put_text(struct text *json, struct slice key, struct slice value)
-{
-	text_put(json, key);
-	text_json(json, value);
-}
-
-static void put_number(struct text *json, struct slice key, uint64_t number)
-{
-	text_put(json, key);
-	text_number(json, number);
-}
-
-static void put_time(struct text *json, struct slice key, wall_ns time)
-{
-	text_put(json, key);
-	text_char(json, '"');
-	text_time(json, time);
-	text_char(json, '"');
-}
-
-static void put_id(struct text *json, struct slice key, uint64_t id)
-{
-	text_put(json, key);
-	text_char(json, '"');
-	text_id(json, id);
-	text_char(json, '"');
-}
 
 /* ---- one message ---- */
 
@@ -56,26 +29,27 @@ static struct slice state_text(const struct recipient *recipient)
 
 static void put_last(struct text *json, const struct last_words *last)
 {
-	put_time(json, SLICE(",\"last\":{\"time\":"), last->time);
+	json_put_time(json, SLICE(",\"last\":{\"time\":"), last->time);
 	if (last->code)
-		put_number(json, SLICE(",\"code\":"), last->code);
+		json_put_number(json, SLICE(",\"code\":"), last->code);
 	if (last->enhanced_len)
-		put_text(json, SLICE(",\"enhanced\":"), last_enhanced(last));
+		json_put_text(json, SLICE(",\"enhanced\":"), last_enhanced(last));
 	if (last->remote_len)
-		put_text(json, SLICE(",\"remote\":"), last_remote(last));
-	put_text(json, SLICE(",\"words\":"), last_said(last));
+		json_put_text(json, SLICE(",\"remote\":"), last_remote(last));
+	json_put_text(json, SLICE(",\"words\":"), last_said(last));
 	if (last->reason != REASON_NONE)
-		put_text(json, SLICE(",\"reason\":"), reason_row((enum reason)last->reason)->name);
+		json_put_text(
+			json, SLICE(",\"reason\":"), reason_row((enum reason)last->reason)->name);
 	text_char(json, '}');
 }
 
 static void put_recipient(struct text *json, const struct recipient *recipient, struct moment now)
 {
-	put_text(json, SLICE("{\"address\":"), recipient_address(recipient));
-	put_text(json, SLICE(",\"state\":"), state_text(recipient));
-	put_number(json, SLICE(",\"attempts\":"), recipient->attempts);
+	json_put_text(json, SLICE("{\"address\":"), recipient_address(recipient));
+	json_put_text(json, SLICE(",\"state\":"), state_text(recipient));
+	json_put_number(json, SLICE(",\"attempts\":"), recipient->attempts);
 	if (recipient->state == RECIPIENT_WAITING)
-		put_time(json, SLICE(",\"next\":"), now.wall + (recipient->next - now.mono));
+		json_put_time(json, SLICE(",\"next\":"), now.wall + (recipient->next - now.mono));
 	if (recipient->last)
 		put_last(json, recipient->last);
 	text_char(json, '}');
@@ -86,11 +60,11 @@ static void put_item(struct text *json, const struct item *item, struct moment n
 	mono_ns age = now.mono - item->received;
 	bool first = true;
 
-	put_id(json, SLICE("{\"id\":"), item->stored.id);
-	put_text(json, SLICE(",\"sender\":"), item_sender(item));
-	put_number(json, SLICE(",\"size\":"), item->size);
-	put_number(json, SLICE(",\"age\":"), (uint64_t)(age / NS_PER_S));
-	put_time(json, SLICE(",\"received\":"), now.wall - age);
+	json_put_id(json, SLICE("{\"id\":"), item->stored.id);
+	json_put_text(json, SLICE(",\"sender\":"), item_sender(item));
+	json_put_number(json, SLICE(",\"size\":"), item->size);
+	json_put_number(json, SLICE(",\"age\":"), (uint64_t)(age / NS_PER_S));
+	json_put_time(json, SLICE(",\"received\":"), now.wall - age);
 	PUT(json, ",\"recipients\":[");
 	for (uint32_t i = 0; i < item->count; i++) {
 		if (item->recipients[i].state == RECIPIENT_DONE)
@@ -158,18 +132,17 @@ static void put_envelope(struct text *json, const struct message *message)
 		[RET_UNSET] = "", [RET_FULL] = "full", [RET_HDRS] = "headers"};
 	const struct envelope *envelope = &message->envelope;
 
-	put_text(json, SLICE(",\"account\":"), envelope->account);
-	put_text(json, SLICE(",\"listener\":"), envelope->listener);
-	put_text(json, SLICE(",\"client\":"), envelope->client);
-	put_text(json, SLICE(",\"client_name\":"), envelope->client_name);
-	put_text(json, SLICE(",\"helo\":"), envelope->helo);
-	put_text(json, SLICE(",\"policy\":"), envelope->policy_hash);
-	put_text(json, SLICE(",\"envid\":"), envelope->envid);
+	json_put_text(json, SLICE(",\"account\":"), envelope->account);
+	json_put_text(json, SLICE(",\"listener\":"), envelope->listener);
+	json_put_text(json, SLICE(",\"client\":"), envelope->client);
+	json_put_text(json, SLICE(",\"client_name\":"), envelope->client_name);
+	json_put_text(json, SLICE(",\"helo\":"), envelope->helo);
+	json_put_text(json, SLICE(",\"policy\":"), envelope->policy_hash);
+	json_put_text(json, SLICE(",\"envid\":"), envelope->envid);
 	if (envelope->ret <= RET_HDRS)
-		put_text(json, SLICE(",\"ret\":"), slice_of(rets[envelope->ret]));
-	text_put(json, envelope->flags & ENVELOPE_BELIEVED ? SLICE(",\"believed\":true")
-							   : SLICE(",\"believed\":false"));
-	put_number(json, SLICE(",\"recipients_at_first\":"), envelope->recipient_count);
+		json_put_text(json, SLICE(",\"ret\":"), slice_of(rets[envelope->ret]));
+	json_put_truth(json, SLICE(",\"believed\":"), envelope->flags & ENVELOPE_BELIEVED);
+	json_put_number(json, SLICE(",\"recipients_at_first\":"), envelope->recipient_count);
 }
 
 static void put_stored(struct text *json, const struct asked *asked, const struct item *item)
@@ -189,7 +162,7 @@ static void put_stored(struct text *json, const struct asked *asked, const struc
 
 static void put_error(struct text *json, struct slice words)
 {
-	put_text(json, SLICE("{\"error\":"), words);
+	json_put_text(json, SLICE("{\"error\":"), words);
 	text_char(json, '}');
 }
 
@@ -234,10 +207,10 @@ static void put_act_error(
 {
 	if (acting->errors.len)
 		text_char(&acting->errors, ',');
-	put_id(&acting->errors, SLICE("{\"id\":"), id);
+	json_put_id(&acting->errors, SLICE("{\"id\":"), id);
 	if (address.len)
-		put_text(&acting->errors, SLICE(",\"recipient\":"), address);
-	put_text(&acting->errors, SLICE(",\"error\":"), words);
+		json_put_text(&acting->errors, SLICE(",\"recipient\":"), address);
+	json_put_text(&acting->errors, SLICE(",\"error\":"), words);
 	text_char(&acting->errors, '}');
 }
 
@@ -302,8 +275,8 @@ static void answer_act(
 		act_on_ids(&acting);
 	else
 		act_on_all(&acting);
-	put_number(json, SLICE("{\"acted\":"), acting.acted);
-	put_number(json, SLICE(",\"unchanged\":"), acting.unchanged);
+	json_put_number(json, SLICE("{\"acted\":"), acting.acted);
+	json_put_number(json, SLICE(",\"unchanged\":"), acting.unchanged);
 	PUT(json, ",\"errors\":[");
 	text_put(json, text_slice(&acting.errors));
 	PUT(json, "]}");
@@ -320,11 +293,11 @@ static void count_states(const struct item *item, uint64_t counts[])
 
 static void put_states(struct text *json, const uint64_t counts[])
 {
-	put_number(json, SLICE(",\"states\":{\"waiting\":"), counts[RECIPIENT_WAITING]);
-	put_number(json, SLICE(",\"routed\":"), counts[RECIPIENT_ROUTED]);
-	put_number(json, SLICE(",\"delivering\":"), counts[RECIPIENT_OUT]);
-	put_number(json, SLICE(",\"held\":"), counts[RECIPIENT_HELD]);
-	put_number(json, SLICE(",\"reporting\":"),
+	json_put_number(json, SLICE(",\"states\":{\"waiting\":"), counts[RECIPIENT_WAITING]);
+	json_put_number(json, SLICE(",\"routed\":"), counts[RECIPIENT_ROUTED]);
+	json_put_number(json, SLICE(",\"delivering\":"), counts[RECIPIENT_OUT]);
+	json_put_number(json, SLICE(",\"held\":"), counts[RECIPIENT_HELD]);
+	json_put_number(json, SLICE(",\"reporting\":"),
 		counts[RECIPIENT_FAILED] + counts[RECIPIENT_SUCCEEDED]);
 	text_char(json, '}');
 }
@@ -340,11 +313,12 @@ static void put_items_counted(struct text *json, const struct asked *asked)
 		if (item->received < oldest)
 			oldest = item->received;
 	}
-	put_number(json, SLICE(",\"messages\":"), map_count(asked->schedule->items));
-	put_number(json, SLICE(",\"recipients\":"), asked->schedule->recipients);
+	json_put_number(json, SLICE(",\"messages\":"), map_count(asked->schedule->items));
+	json_put_number(json, SLICE(",\"recipients\":"), asked->schedule->recipients);
 	put_states(json, counts);
-	put_number(json, SLICE(",\"outstanding\":"), asked->schedule->outstanding);
-	put_number(json, SLICE(",\"oldest\":"), (uint64_t)(asked->now.mono - oldest) / NS_PER_S);
+	json_put_number(json, SLICE(",\"outstanding\":"), asked->schedule->outstanding);
+	json_put_number(
+		json, SLICE(",\"oldest\":"), (uint64_t)(asked->now.mono - oldest) / NS_PER_S);
 }
 
 static void answer_status(
@@ -362,12 +336,12 @@ static void answer_status(
 	(void)question;
 	PUT(json, "{\"role\":\"queue\"");
 	put_items_counted(json, asked);
-	put_number(json, SLICE(",\"bytes\":"), counts.bytes);
+	json_put_number(json, SLICE(",\"bytes\":"), counts.bytes);
 	PUT(json, ",\"segments\":{");
 	for (int i = 0; i < SEGMENT_STATES; i++)
 		text_format(json, "%s\"%s\":%zu", i ? "," : "", states[i], counts.segments[i]);
-	put_number(json, SLICE("},\"events\":{\"waiting\":"), events_waiting(asked->events));
-	put_number(json, SLICE(",\"dropped\":"), events_dropped(asked->events));
+	json_put_number(json, SLICE("},\"events\":{\"waiting\":"), events_waiting(asked->events));
+	json_put_number(json, SLICE(",\"dropped\":"), events_dropped(asked->events));
 	PUT(json, "}}");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reports: mail of ours about mail that failed, waits or arrived (RFC 3464, RFC 3461; policy.md,
- * "Reports"). One goes to the sender if the envelope calls him believed, else to `postmaster`; none
- * is ever made about mail with the null sender.
+ * Reports: mail of ours about mail that failed, waits or arrived (RFC 3464, RFC 3461;
+ * doc/policy.md, "Reports"). One goes to the sender if the envelope calls him believed, else to
+ * `postmaster`; none is ever made about mail with the null sender.
  *
  * A report of success says *relayed* for every next server but a Maildir or LMTP: what that server
  * was asked to report is not known here.

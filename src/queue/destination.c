@@ -194,7 +194,8 @@ static bool send_one(struct schedule *schedule, struct destination *destination,
 	size_t count = take_group(destination, job, &indices);
 
 	(void)store_locate(schedule->store, &job->item->stored); /* stragglers are moved */
-	/* Before the final dot can be sent, the results say that it may have been (spool.md). */
+	/* Before the final dot can be sent, the results say that it may have been (spool/STATES.md,
+	 * "Results"). */
 	store_attempt(schedule->store, job->item->stored.id, job->item->stored.origin);
 	if (!hand_over(schedule, job, writer_slice(&indices))) {
 		job_taken_back(schedule, job, count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments for the edges, and how far they are durable (packets/spooling.h, spool.md). */
+/* Segments for the edges, and how far they are durable (packets/spooling.h). */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

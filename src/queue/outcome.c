@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an outcome means. Order matters here: a result is written before out may forget the job, and
- * a report is durable before the result `bounced` is written (spool.md). Read schedule.h first.
+ * a report is durable before the result `bounced` is written (spool/STATES.md, "Results"). Read
+ * schedule.h first.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -191,7 +191,7 @@ static void queue_grant(void *state, const struct setup_grant *what, int fd)
 		close(fd);
 }
 
-/* Exit status 75: another daemon; 78: a spool of a later version (interfaces.md). */
+/* Exit status 75: another daemon; 78: a spool of a later version. */
 static void refuse_to_start(struct queue *queue, enum store_open opened, struct slice why)
 {
 	int status = opened == STORE_LOCKED  ? EX_TEMPFAIL

@@ -4,14 +4,10 @@
 
 #include "base/panic.h"
 
-#define E(class, subject, detail)                                                                  \
-	{                                                                                          \
-		class, subject, detail                                                             \
-	}
-#define S(literal)                                                                                 \
-	{                                                                                          \
-		(literal), sizeof(literal) - 1                                                     \
-	}
+/* clang-format off */
+#define E(class, subject, detail) {class, subject, detail}
+#define S(literal) {(literal), sizeof(literal) - 1}
+/* clang-format on */
 #define REASON(id, name_, rank_, code_, enhanced_, text_, cause_, actor_, explanation_, steps_)    \
 	[REASON_##id] = {                                                                          \
 		.name = S(name_),                                                                  \

@@ -22,7 +22,7 @@ enum reason {
 	REASONS,
 };
 
-/* Who speaks when several clauses fire (policy.md, "Meaning" 3): the smaller first. */
+/* Who speaks when several clauses fire (doc/policy.md, "Meaning" 3): the smaller first. */
 enum reason_rank {
 	RANK_RELAY,
 	RANK_RECIPIENT,
@@ -38,7 +38,7 @@ struct reason_row {
 	unsigned code;            /* 550 */
 	struct enhanced enhanced; /* 5.7.1 */
 	struct slice text;        /* the reply's words; $1 $2 stand for arguments */
-	struct slice cause;       /* of interfaces.md's list of causes */
+	struct slice cause;       /* a class of reasons, for people: reason_test.c has the list */
 	struct slice actor;       /* sender, sender-admin, recipient, recipient-admin, nobody */
 	struct slice explanation; /* what happened, for a person */
 	struct slice steps;       /* what to do, one step a line */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of reasons: every row keeps the promises that replies, bounces and `explain` rest on.
- */
+/* Every row of the table keeps the promises that replies, bounces and `why` rest on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +10,7 @@
 #include "base/utf8.h"
 #include "reason/reason.h"
 
-/* interfaces.md, "Decision journal": the causes and actors of `explain`. */
+/* A cause is a class of reasons, an actor is who can do something about it. */
 static const char *const causes[] = {"relay-denied", "authentication-required",
 	"authentication-failed", "sender-not-owned", "unknown-recipient", "recipient-moved",
 	"mailbox-full", "mailbox-disabled", "domain-not-found", "not-accepting-mail", "spf-fail",

@@ -151,11 +151,6 @@ void io_close(struct io *io)
 	free(io);
 }
 
-int io_fd(const struct io *io)
-{
-	return io->watch.fd;
-}
-
 /* --- waiting --- */
 
 enum io_end io_end_of(enum wait wait)

@@ -25,8 +25,7 @@ enum io_end {
 
 /* Owns `fd` from here on and makes it non-blocking. */
 struct io *io_open(struct loop *loop, int fd);
-void io_close(struct io *io);   /* no task waits in it; NULL is fine */
-int io_fd(const struct io *io); /* -1 for a fake one */
+void io_close(struct io *io); /* no task waits in it; NULL is fine */
 
 /* At least one byte; at most `size`. */
 enum io_end io_read(

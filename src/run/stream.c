@@ -60,11 +60,6 @@ void stream_close(struct stream *stream)
 	free(stream);
 }
 
-struct io *stream_io(const struct stream *stream)
-{
-	return stream->io;
-}
-
 bool stream_set_transport(struct stream *stream, const struct transport *transport)
 {
 	if (stream->end > stream->start)

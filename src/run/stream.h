@@ -23,7 +23,6 @@ struct transport {
 
 struct stream *stream_open(struct io *io); /* owns the io from here on */
 void stream_close(struct stream *stream);  /* unsent output is dropped; closes the io */
-struct io *stream_io(const struct stream *stream);
 /* Puts `transport` between stream and io (TLS). False, and nothing changes, while bytes read but
  * not consumed are left: nothing sent before a handshake may survive it (RFC 3207 section 4.2). */
 bool stream_set_transport(struct stream *stream, const struct transport *transport) MUST_USE;

@@ -61,7 +61,7 @@ static uint32_t envelope_flags(const struct intake *intake)
 		flags |= ENVELOPE_SMTPUTF8;
 	if (transaction->mail.body == BODY_8BITMIME || intake->reader.has_8bit)
 		flags |= ENVELOPE_8BITMIME;
-	if (transaction->trusted) /* policy.md, "Reports" */
+	if (transaction->trusted) /* doc/policy.md, "Reports" */
 		flags |= ENVELOPE_BELIEVED;
 	return flags;
 }

@@ -9,8 +9,7 @@ static void gather_transaction(const struct transaction *transaction, struct fac
 	facts->trusted = transaction->trusted;
 	facts->has_recipients = true;
 	facts->recipients = transaction->offered;
-	/* RFC 1870: what the client declared. It may be wrong, so it can only refuse, not permit.
-	 */
+	/* RFC 1870: what the client declared may be wrong, so it can refuse, not permit. */
 	facts->has_size = transaction->mail.size > 0;
 	facts->size = transaction->mail.size;
 }

@@ -272,8 +272,7 @@ static bool lose(struct intake *intake, enum io_end end)
 	return false;
 }
 
-/* RFC 5321 section 4.1.1.4: the message is what comes before CRLF.CRLF, and nothing else ends it.
- */
+/* RFC 5321 section 4.1.1.4: the message ends at CRLF.CRLF, and nothing else ends it. */
 bool intake_receive(struct task *task, struct intake *intake)
 {
 	struct session *session = intake->session;

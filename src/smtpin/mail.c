@@ -26,19 +26,23 @@ static bool size_fits(struct session *session)
 	return false;
 }
 
-/* No message is begun that could not be kept (spool.md: "452 at MAIL"). */
+/* Nobody's error, but a client that asks again at once does nothing for mail. */
+static bool defer_for_room(struct session *session, enum reason reason)
+{
+	refuse_mail(session, NULL, STAGE_MAIL, reason, SLICE_NONE);
+	session->no_ops++;
+	return false;
+}
+
+/* No message is begun that could not be kept (the answer is 452, here and not after the data). */
 static bool spool_is_ready(struct session *session)
 {
 	struct spool_writer *writer = session->edge->writer;
 
 	switch (writer ? writer_ready(writer) : COMMIT_FAILED) {
 	case COMMIT_DURABLE: return true;
-	case COMMIT_FULL:
-		refuse_mail(session, NULL, STAGE_MAIL, REASON_DISK_FULL, SLICE_NONE);
-		return false;
-	case COMMIT_FAILED:
-		refuse_mail(session, NULL, STAGE_MAIL, REASON_SPOOL_FAILED, SLICE_NONE);
-		return false;
+	case COMMIT_FULL: return defer_for_room(session, REASON_DISK_FULL);
+	case COMMIT_FAILED: return defer_for_room(session, REASON_SPOOL_FAILED);
 	}
 	return false;
 }
@@ -49,8 +53,8 @@ static void find_trust(struct session *session)
 	struct transaction *transaction = session->transaction;
 	struct slice networks;
 
-	policy_find_networks(transaction->policy, &session->client, session->scratch, &networks,
-		&transaction->trusted);
+	policy_find_networks(transaction->policy, &session->client, loop_wall(session->edge->loop),
+		session->scratch, &networks, &transaction->trusted);
 }
 
 void mail_command(struct task *task, struct session *session, struct slice rest)

@@ -34,6 +34,19 @@ static bool has_room(struct session *session, const struct offered_recipient *re
 	return false;
 }
 
+/* RCPTs that lead to nothing (the same recipient again, one beyond the limit, one deferred) are
+ * borne as often as a transaction may have recipients; then each is an error, so that nobody can
+ * write the journal full with them. */
+static void count_idle(struct session *session, uint64_t kept_before)
+{
+	const struct transaction *transaction = session->transaction;
+	uint64_t idle = transaction->offered - transaction->recipient_count;
+
+	if (transaction->recipient_count == kept_before &&
+		idle > recipients_most(session_settings(session)))
+		session->errors++;
+}
+
 static void decide(struct session *session, const struct offered_recipient *recipient,
 	struct facts *facts, struct decision *decision)
 {
@@ -41,27 +54,35 @@ static void decide(struct session *session, const struct offered_recipient *reci
 	policy_decide(session->transaction->policy, facts, STAGE_RCPT, session->scratch, decision);
 }
 
-void rcpt_command(struct task *task, struct session *session, struct slice rest)
+static void offer(struct session *session, const struct offered_recipient *recipient,
+	const struct rcpt_command *rcpt)
 {
-	struct rcpt_command rcpt;
 	struct facts facts;
 	struct decision decision;
 
-	(void)task; /* nothing is asked of the world yet that could make this wait */
-	if (!rcpt_read(session, rest, &rcpt))
-		return;
-	struct offered_recipient recipient = {
-		rcpt.recipient, ++session->transaction->offered, loop_wall(session->edge->loop)};
-	if (!has_room(session, &recipient))
-		return;
-	decide(session, &recipient, &facts, &decision);
-
+	decide(session, recipient, &facts, &decision);
 	switch (decision.verdict) {
 	case VERDICT_ACCEPT:
-		transaction_keep(session, &recipient, &rcpt);
+		transaction_keep(session, recipient, rcpt);
 		accept_by_policy(session, &facts, &decision, SLICE("250 2.1.5 recipient taken"));
 		break;
 	case VERDICT_REFUSE:
 	case VERDICT_DEFER: refuse_by_policy(session, &facts, &decision); break;
 	}
+}
+
+void rcpt_command(struct task *task, struct session *session, struct slice rest)
+{
+	struct rcpt_command rcpt;
+
+	(void)task; /* nothing is asked of the world yet that could make this wait */
+	if (!rcpt_read(session, rest, &rcpt))
+		return;
+	struct transaction *transaction = session->transaction;
+	uint64_t kept_before = transaction->recipient_count;
+	struct offered_recipient recipient = {
+		rcpt.recipient, ++transaction->offered, loop_wall(session->edge->loop)};
+	if (has_room(session, &recipient))
+		offer(session, &recipient, &rcpt);
+	count_idle(session, kept_before);
 }

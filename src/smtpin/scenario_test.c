@@ -8,8 +8,8 @@
  *	client 192.0.2.7            connects (and ends the connection before, if there is one)
  *	early 192.0.2.7             the same, but speaks before the banner
  *	cut 1                       from the next client on, the edge reads at most so many octets
- *at once room 0                      how many sessions the edge takes > EHLO a.example is sent,
- *with CRLF
+ *	room 0                      how many sessions the edge takes at once
+ *	> EHLO a.example            is sent, with CRLF
  *	>> a\r\n.\x00               is sent as it stands, with these escapes and no CRLF
  *	many 20 NOOP                is sent so many times, reading one reply each
  *	fill 300000 x               so many octets of lines are sent

@@ -33,14 +33,11 @@ struct command {
 	enum legality legality[PHASES];
 };
 
-#define ALWAYS                                                                                     \
-	{                                                                                          \
-		MAY, MAY, MAY, MAY, MAY                                                            \
-	}
+/* clang-format off */
+#define ALWAYS {MAY, MAY, MAY, MAY, MAY}
 
 /* RFC 5321 section 4.1.4. */
 static const struct command commands[VERBS] = {
-	/* clang-format off */
 	/*                                        NEW      GREETED  SENDER   REFUSED RECIPIENTS */
 	[VERB_MAIL] = {mail_command, ANY,  WORK, {NO_HELO, MAY,     NESTED,  NESTED, NESTED}},
 	[VERB_RCPT] = {rcpt_command, ANY,  WORK, {NO_HELO, NO_MAIL, MAY,     MAY,    MAY}},
@@ -59,8 +56,8 @@ static const struct command commands[VERBS] = {
 	[VERB_BDAT]     = {bdat_command,     LAST, NO_OP, ALWAYS},
 	[VERB_HTTP]     = {http_command,     ANY,  WORK,  ALWAYS},
 	[VERB_UNKNOWN]  = {unknown_command,  ANY,  WORK,  ALWAYS},
-	/* clang-format on */
 };
+/* clang-format on */
 
 /* What is said instead. */
 static const struct {

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an edge tells about itself. The names of counters are those of the reasons' rows. */
+#include "base/json.h"
 #include "smtpin/edge.h"
 #include "smtpin/session.h"
 
 #define PUT(out, literal) text_put((out), SLICE(literal))
-
-static void put_count(struct text *out, struct slice key, uint64_t count)
-{
-	text_put(out, key);
-	text_number(out, count);
-}
 
 static void put_reasons(struct text *out, const struct tally *tally)
 {
@@ -23,7 +18,7 @@ static void put_reasons(struct text *out, const struct tally *tally)
 			text_char(out, ',');
 		first = false;
 		text_json(out, reason_row((enum reason)reason)->name);
-		put_count(out, SLICE(":"), tally->reasons[reason]);
+		json_put_number(out, SLICE(":"), tally->reasons[reason]);
 	}
 	text_char(out, '}');
 }
@@ -32,17 +27,16 @@ void edge_tell_status(const struct edge *edge, unsigned slot, struct text *out)
 {
 	const struct tally *tally = &edge->tally;
 
-	put_count(out, SLICE("{\"role\":\"edge\",\"slot\":"), slot);
-	PUT(out, ",\"policy\":");
-	text_json(out, slice_of(policy_hash(edge->policy)));
-	put_count(out, SLICE(",\"open_sessions\":"), edge->session_count);
-	put_count(out, SLICE(",\"sessions\":"), tally->sessions);
-	put_count(out, SLICE(",\"messages\":"), tally->messages);
-	put_count(out, SLICE(",\"octets\":"), tally->octets);
-	put_count(out, SLICE(",\"lost\":"), tally->lost);
-	put_count(out, SLICE(",\"verdicts\":{\"accept\":"), tally->verdicts[VERDICT_ACCEPT]);
-	put_count(out, SLICE(",\"refuse\":"), tally->verdicts[VERDICT_REFUSE]);
-	put_count(out, SLICE(",\"defer\":"), tally->verdicts[VERDICT_DEFER]);
+	json_put_number(out, SLICE("{\"role\":\"edge\",\"slot\":"), slot);
+	json_put_text(out, SLICE(",\"policy\":"), slice_of(policy_hash(edge->policy)));
+	json_put_number(out, SLICE(",\"open_sessions\":"), edge->session_count);
+	json_put_number(out, SLICE(",\"sessions\":"), tally->sessions);
+	json_put_number(out, SLICE(",\"messages\":"), tally->messages);
+	json_put_number(out, SLICE(",\"octets\":"), tally->octets);
+	json_put_number(out, SLICE(",\"lost\":"), tally->lost);
+	json_put_number(out, SLICE(",\"verdicts\":{\"accept\":"), tally->verdicts[VERDICT_ACCEPT]);
+	json_put_number(out, SLICE(",\"refuse\":"), tally->verdicts[VERDICT_REFUSE]);
+	json_put_number(out, SLICE(",\"defer\":"), tally->verdicts[VERDICT_DEFER]);
 	text_char(out, '}');
 	put_reasons(out, tally);
 	text_char(out, '}');
@@ -57,21 +51,14 @@ static struct slice doing(const struct session *session)
 
 static void tell_session(const struct session *session, struct text *out)
 {
-	PUT(out, "{\"id\":\"");
-	text_id(out, session->id);
-	PUT(out, "\",\"client\":\"");
+	json_put_id(out, SLICE("{\"id\":"), session->id);
+	PUT(out, ",\"client\":\"");
 	text_address(out, &session->client);
-	PUT(out, "\",\"listener\":");
-	text_json(out, session->service);
-	PUT(out, ",\"state\":");
-	text_json(out, doing(session));
-	PUT(out, ",\"since\":\"");
-	text_time(out, session->since);
-	text_char(out, '"');
-	if (session->transaction) {
-		PUT(out, ",\"sender\":");
-		text_json(out, session->transaction->mail.sender.text);
-	}
+	json_put_text(out, SLICE("\",\"listener\":"), session->service);
+	json_put_text(out, SLICE(",\"state\":"), doing(session));
+	json_put_time(out, SLICE(",\"since\":"), session->since);
+	if (session->transaction)
+		json_put_text(out, SLICE(",\"sender\":"), session->transaction->mail.sender.text);
 	PUT(out, "}\n");
 }
 

@@ -4,6 +4,7 @@
  * answers to questions, to queue how far segments are written. Read edge_process.h first.
  */
 #include <jansson.h>
+#include <unistd.h>
 
 #include "base/panic.h"
 #include "smtpin/edge_process.h"
@@ -113,7 +114,9 @@ static void control_receive(
 {
 	struct report_ask ask;
 
-	(void)channel, (void)fd;
+	(void)channel;
+	if (fd >= 0)
+		close(fd); /* control has none to give */
 	if (type == REPORT_ASK && report_ask_read(body, &ask))
 		answer_question(owner, &ask);
 }
@@ -212,6 +215,8 @@ static void queue_receive(
 	(void)channel;
 	if (type == SPOOLING_GIVE && fd >= 0 && spooling_give_read(body, &give))
 		spool_writer_give(process->edge.writer, &give, fd);
+	else if (fd >= 0)
+		close(fd); /* nothing else comes with one */
 	else if (type == SPOOLING_NONE && spooling_none_read(body, &none))
 		spool_writer_none(process->edge.writer, &none);
 }

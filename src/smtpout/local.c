@@ -36,7 +36,7 @@ static void deliver_on_thread(void *arg)
 	maildir_deliver(&delivering->order, delivering->arena, &delivering->result);
 }
 
-/* The mailbox of an address: alice+tag@ is alice@'s (policy.md, "Addresses"). */
+/* The mailbox of an address: alice+tag@ is alice@'s (doc/policy.md, "Addresses"). */
 static bool folder_of(const struct local *local, const struct job *job, struct slice address,
 	struct slice *folder)
 {

@@ -13,8 +13,7 @@ enum { LOCAL_AT_ONCE = 4 };
 
 struct local;
 
-/* `link` as a pool's. Messages received before `began` may have been delivered by an earlier run.
- */
+/* `link` as a pool's. What came before `began` may have been delivered by an earlier run. */
 struct local *local_open(
 	struct loop *loop, struct offload *threads, wall_ns began, struct pool_link link);
 void local_close(struct local *local);                           /* it is empty */

@@ -64,7 +64,7 @@ static bool load_failed(struct out *out, struct job *job, enum reason reason, co
 	return false;
 }
 
-/* Read, checksum, then use: nothing unchecked leaves (spool.md). */
+/* Read, checksum, then use: nothing unchecked leaves. */
 static bool job_load(void *owner, struct job *job)
 {
 	struct out *out = owner;

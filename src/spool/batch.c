@@ -6,13 +6,16 @@
 
 #include "base/crc32c.h"
 #include "base/panic.h"
+#include "spool/mutation.h"
 
 static const char zeros[SPOOL_BLOCK];
 
 void batch_begin(
 	struct batch *batch, uint32_t segment, uint64_t epoch, uint64_t start, uint64_t durable)
 {
-	panic_if(start % SPOOL_BLOCK, "a batch begins inside a block");
+	panic_if(start % SPOOL_BLOCK && !MUTATED(BLOCK_IS_WRITTEN_AGAIN) &&
+			 !MUTATED(COPIES_SHARE_BLOCKS),
+		"a batch begins inside a block");
 	batch->segment = segment;
 	batch->epoch = epoch;
 	batch->start = batch->end = start;
@@ -72,8 +75,10 @@ void batch_seal(struct batch *batch)
 
 	if (batch->count == 0)
 		end = batch->end + SPOOL_BLOCK;
-	if (end == batch->end)
+	if (end == batch->end || (MUTATED(BLOCK_IS_WRITTEN_AGAIN) && batch->count > 0))
 		return;
+	if (MUTATED(DURABLE_TOLD_TOO_HIGH))
+		batch->durable = batch->end;
 	uint32_t length = (uint32_t)(end - batch->end) - RECORD_HEADER;
 	struct record pad = {
 		.type = RECORD_PAD,
@@ -90,6 +95,8 @@ int batch_write(struct batch *batch, struct disk *disk, int fd, bool sync)
 	if (disk_write_all(disk, fd, batch->parts, batch->part_count, (off_t)batch->start) !=
 		STATUS_OK)
 		return errno ? errno : EIO;
+	if (MUTATED(FLUSH_IS_TRIED_AGAIN) && sync && disk_sync(disk, fd) != STATUS_OK)
+		errno = 0;
 	if (sync && disk_sync(disk, fd) != STATUS_OK)
 		return errno ? errno : EIO;
 	return 0;
@@ -100,7 +107,7 @@ int batch_write(struct batch *batch, struct disk *disk, int fd, bool sync)
  * these records was acknowledged. */
 void batch_void(struct batch *batch, struct disk *disk, int fd)
 {
-	for (size_t i = 0; i < batch->count; i++) {
+	for (size_t i = 0; i < batch->count && !MUTATED(NOTHING_IS_VOIDED); i++) {
 		const struct batch_record *written = &batch->records[i];
 		if (written->record.type == RECORD_PAD)
 			continue;

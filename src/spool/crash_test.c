@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power cuts and kills at every disk call, in the simulated loop over a disk in memory: nothing
- * acknowledged is lost or altered, nothing done and flushed comes back. CRASH_SEEDS sets how many
- * seeds; the one that failed is printed and CRASH_FIRST repeats it. */
+/*
+ * Crashes by seed: the real store, writer and start-up over a disk in memory; the power is cut or
+ * the process killed at any call, flushes and writes fail, start-up itself is cut.
+ *
+ * First with every rule on: nothing may be lost, altered or come back. CRASH_SEEDS sets how many
+ * seeds; the one that failed is printed and CRASH_FIRST repeats it. Then with each rule off, one at
+ * a time (mutation.h): a test that does not see this fail proves nothing about the rule.
+ * CRASH_MUTATION=n tries one alone, and shows how it fails.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,10 +18,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "spool/mutation.h"
 #include "spool/rig.h"
 
-enum { SEEDS = 1500 };
+enum { SEEDS = 1000, MUTANT_SEEDS = 20000 };
 
 static uint64_t number_of(const char *name, uint64_t usual)
 {
@@ -24,10 +35,19 @@ static uint64_t number_of(const char *name, uint64_t usual)
 	return text ? strtoull(text, NULL, 10) : usual;
 }
 
+static void fault_choose(struct rig *rig, enum disk_call call, unsigned within)
+{
+	static const int errors[] = {EIO, ENOSPC, EIO, EDQUOT};
+
+	if (rig_random(rig, 3) == 0)
+		disk_memory_fail(rig->disk, call, 1 + (unsigned)rig_random(rig, within),
+			errors[rig_random(rig, 4)]);
+}
+
 /* One stretch of work that the power may cut anywhere. */
 static void work(struct rig *rig)
 {
-	for (uint64_t round = 1 + rig_random(rig, 4); round > 0; round--) {
+	for (uint64_t round = 1 + rig_random(rig, 5); round > 0; round--) {
 		if (disk_memory_is_stopped(rig->disk) || rig->count + 16 > RIG_MESSAGES)
 			return;
 		rig_send(rig, rig_random(rig, 8));
@@ -35,27 +55,27 @@ static void work(struct rig *rig)
 			rig_send_big(rig, rig_random(rig, 200000));
 		if (rig_random(rig, 2))
 			rig_deliver(rig, 1 + (unsigned)rig_random(rig, 3));
-		if (rig_random(rig, 2))
+		if (rig_random(rig, 8) == 0) /* at recycling and copying */
+			fault_choose(rig, DISK_FDATASYNC, 5);
+		for (uint64_t i = rig_random(rig, 4); i > 0; i--)
 			rig_tend(rig);
 	}
 }
 
 static void faults_choose(struct rig *rig)
 {
-	static const int errors[] = {EIO, ENOSPC, EIO, EDQUOT};
-
-	if (rig_random(rig, 3) == 0)
-		disk_memory_fail(rig->disk, DISK_FDATASYNC, 1 + (unsigned)rig_random(rig, 30),
-			errors[rig_random(rig, 4)]);
-	if (rig_random(rig, 3) == 0)
-		disk_memory_fail(rig->disk, DISK_PWRITEV, 1 + (unsigned)rig_random(rig, 60),
-			errors[rig_random(rig, 4)]);
+	fault_choose(rig, DISK_FDATASYNC, 30);
+	fault_choose(rig, DISK_PWRITEV, 60);
+	if (rig_random(rig, 4) == 0)
+		fault_choose(rig, DISK_FSYNC, 6);
+	/* Now and then the process does not live long enough to take anything back. */
+	disk_memory_fatal(rig->disk, rig_random(rig, 6) == 0);
 	disk_memory_disturb(rig->disk, rig_random(rig, 2));
 }
 
 static void end_somehow(struct rig *rig)
 {
-	if (rig_random(rig, 4))
+	if (rig_random(rig, 2))
 		rig_power_cut(rig);
 	else
 		rig_kill(rig);
@@ -63,16 +83,23 @@ static void end_somehow(struct rig *rig)
 
 static void start_for_certain(struct rig *rig)
 {
-	if (rig_start(rig) != STORE_OPEN)
+	enum store_open opened = rig_start(rig);
+
+	/* With a rule switched off this counts as seen. */
+	if (opened != STORE_OPEN && spool_mutation != NO_MUTATION)
+		abort();
+	if (opened != STORE_OPEN)
 		fail_msg("seed %llu does not start: %.*s", (unsigned long long)rig->seed,
 			SLICE_ARGS(text_slice(&rig->why)));
 }
 
-/* Start-up itself may be cut, any number of times. */
+/* Start-up itself may be cut, any number of times; what comes up in between works as well. */
 static void start_in_the_end(struct rig *rig)
 {
 	while (rig_random(rig, 3) == 0) {
 		disk_memory_stop_at(rig->disk, 1 + rig_random(rig, 120));
+		if (rig_random(rig, 3) == 0)
+			faults_choose(rig);
 		if (rig_start(rig) == STORE_OPEN)
 			work(rig);
 		end_somehow(rig);
@@ -80,17 +107,45 @@ static void start_in_the_end(struct rig *rig)
 	start_for_certain(rig);
 }
 
+/* One copy of a header rots: once in a life, because two would be two. */
+static void rot_one_header(struct rig *rig)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "%06u", 1 + (unsigned)rig_random(rig, 6));
+	disk_memory_flip(rig->disk, rig_random(rig, 6) ? "seg" : "big", name,
+		rig_random(rig, 40 * 8) + (rig_random(rig, 2) ? SPOOL_BLOCK * 8 : 0));
+}
+
+static void life_choose(struct rig *rig)
+{
+	static const uint64_t segments[] = {40 << 10, 48 << 10, 64 << 10},
+			      checkpoints[] = {12 << 10, 16 << 10, 32 << 10};
+
+	rig->segment = segments[rig_random(rig, 3)];
+	rig->checkpoint = checkpoints[rig_random(rig, 3)];
+	rig->lazy = rig_random(rig, 2);
+	rig->no_damage = rig_random(rig, 4) != 0;
+}
+
 static size_t one_life(uint64_t seed)
 {
 	struct rig *rig = rig_open(seed);
+	bool rots;
 
-	for (uint64_t crash = 1 + rig_random(rig, 4); crash > 0; crash--) {
+	life_choose(rig);
+	rots = !rig->no_damage;
+	for (uint64_t crash = 1 + rig_random(rig, 5); crash > 0; crash--) {
 		start_in_the_end(rig);
 		rig_judge(rig);
 		faults_choose(rig);
-		disk_memory_stop_at(rig->disk, 1 + rig_random(rig, 400));
+		disk_memory_stop_at(rig->disk, 1 + rig_random(rig, rig_random(rig, 3) ? 500 : 40));
 		work(rig);
 		end_somehow(rig);
+		if (rots && rig_random(rig, 2)) {
+			rot_one_header(rig);
+			rots = false;
+		}
 	}
 	start_for_certain(rig);
 	rig_judge(rig);
@@ -112,10 +167,99 @@ static void nothing_acknowledged_is_lost_altered_or_resurrected(void **state)
 	assert_true(seeds < 100 || acknowledged > seeds);
 }
 
+/* Mutations */
+
+struct rule {
+	const char *name;
+	bool unseen; /* STATES.md, "What the crash test shows", says why */
+};
+
+static const struct rule rules[MUTATIONS] = {
+	[HEADER_STANDS_ONCE] = {"the header stands once"},
+	[HEADER_IS_NOT_REPAIRED] = {"an old copy of a header is left standing at start"},
+	[EPOCH_STAYS] = {"a segment keeps its epoch when it is used again"},
+	[BLOCK_IS_WRITTEN_AGAIN] = {"a block with acknowledged bytes is written again"},
+	[FLUSH_IS_TRIED_AGAIN] = {"a failed flush is tried again"},
+	[SUSPECT_IS_WRITTEN_ON] = {"a segment is written on after a failure"},
+	[NOTHING_IS_VOIDED] = {"a failed batch is not taken back"},
+	[ACKNOWLEDGED_BEFORE_FLUSH] = {"mail is acknowledged before the flush"},
+	[DURABLE_TOLD_TOO_HIGH] = {"a header calls its own batch durable"},
+	[RECYCLED_WITHOUT_FLUSH] = {"new headers are not flushed"},
+	[FAILED_HEADER_STAYS] = {"a header that could not be flushed stays visible"},
+	[RESULTS_FORGOTTEN_EARLY] = {"results are forgotten before the segment is used again"},
+	[RECYCLED_BEFORE_RESULTS] = {"a segment is recycled before the results are flushed"},
+	[REMOVED_WITHOUT_FLUSH] = {"a removal is not flushed"},
+	[COPY_WITHOUT_FLUSH] = {"a straggler's copy is not flushed"},
+	[COPY_IS_NOT_VOIDED] = {"a failed copy is not taken back"},
+	[COPIES_SHARE_BLOCKS] = {"copies share blocks"},
+	[HIGHEST_COPY_IS_KEPT] = {"the highest copy is kept"},
+	[SURPLUS_COPY_IS_NOT_VOIDED] = {"surplus copies are not taken back"},
+	[START_WITHOUT_FLUSH] = {"a segment is believed at start without a flush"},
+	[RESULTS_READ_WITHOUT_FLUSH] = {"results are believed at start without a flush"},
+	[FOLDERS_BELIEVED_WITHOUT_FLUSH] = {"names are believed at start without a flush"},
+	[NAME_WITHOUT_FLUSH] = {"a new segment's name is not flushed"},
+	[RESULTS_BLOCK_IS_WRITTEN_AGAIN] = {"a flushed block of results is written again"},
+	[RESULTS_FLUSH_IS_TRIED_AGAIN] = {"a failed flush of results is tried again"},
+	[CHECKPOINT_WITHOUT_FLUSH] = {"a checkpoint is not flushed"},
+};
+
+/* A life of its own process: it ends by abort() where a promise is broken. */
+_Noreturn static void mutant_live(enum mutation mutation, uint64_t seeds, volatile uint64_t *seed)
+{
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	if (!getenv("CRASH_MUTATION") && !freopen("/dev/null", "w", stderr))
+		_exit(2);
+	spool_mutation = mutation;
+	for (*seed = 1; *seed <= seeds; ++*seed)
+		one_life(*seed);
+	_exit(0);
+}
+
+/* The seed that showed it, 0: none did. */
+static uint64_t mutant_seen(enum mutation mutation, uint64_t seeds)
+{
+	int status;
+	uint64_t *seed =
+		mmap(NULL, sizeof *seed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(seed != MAP_FAILED);
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0)
+		mutant_live(mutation, seeds, seed);
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	uint64_t seen = WIFSIGNALED(status) ? *seed : 0;
+	munmap(seed, sizeof *seed);
+	return seen;
+}
+
+static void each_rule_switched_off_is_seen_to_fail(void **state)
+{
+	uint64_t seeds = number_of("CRASH_MUTANT_SEEDS", MUTANT_SEEDS);
+	int only = (int)number_of("CRASH_MUTATION", NO_MUTATION);
+	bool all = true;
+
+	(void)state;
+	for (int i = NO_MUTATION + 1; i < MUTATIONS; i++) {
+		if (only ? i != only : rules[i].unseen && !getenv("CRASH_MUTANT_SEEDS"))
+			continue;
+		uint64_t seen = mutant_seen((enum mutation)i, seeds);
+		if (seen)
+			print_message("seed %6llu: %s\n", (unsigned long long)seen, rules[i].name);
+		else
+			print_message(
+				"not seen in %llu: %s\n", (unsigned long long)seeds, rules[i].name);
+		all = all && (seen || rules[i].unseen);
+	}
+	assert_true(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_acknowledged_is_lost_altered_or_resurrected),
+		cmocka_unit_test(each_rule_switched_off_is_seen_to_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

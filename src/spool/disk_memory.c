@@ -29,7 +29,8 @@ struct name {
 struct memory {
 	struct disk disk; /* first */
 	uint64_t random, calls, stop_at, limit;
-	bool disturbed, stopped;
+	bool disturbed, stopped, fatal;
+	uint64_t failures;
 	unsigned fail_in[DISK_CALLS];
 	int fail_with[DISK_CALLS];
 	struct node nodes[NODES];
@@ -69,6 +70,9 @@ static bool call_fails(struct memory *memory, enum disk_call call)
 		return true;
 	}
 	if (memory->fail_in[call] && --memory->fail_in[call] == 0) {
+		memory->failures++;
+		if (memory->fatal)
+			memory->stop_at = memory->calls + 1;
 		errno = memory->fail_with[call];
 		return true;
 	}
@@ -449,6 +453,16 @@ void disk_memory_fail(struct disk *disk, enum disk_call call, unsigned nth, int 
 	memory_of(disk)->fail_with[call] = error;
 }
 
+void disk_memory_fatal(struct disk *disk, bool on)
+{
+	memory_of(disk)->fatal = on;
+}
+
+uint64_t disk_memory_failures(const struct disk *disk)
+{
+	return ((const struct memory *)(const void *)disk)->failures;
+}
+
 void disk_memory_limit(struct disk *disk, uint64_t bytes)
 {
 	memory_of(disk)->limit = bytes;
@@ -485,7 +499,9 @@ static void block_destroy(struct memory *memory, struct node *node, size_t block
 /* Each unflushed sector is the old or the new one; now and then the block it lies in is gone. */
 static void node_crash(struct memory *memory, struct node *node)
 {
-	unsigned kept_one_in = 1 + (unsigned)(random_next(memory) % 3);
+	static const unsigned kept[] = {1, 2, 3, 1000000}, destroyed[] = {4, 40, 1000000};
+	unsigned kept_one_in = kept[random_next(memory) % 4];
+	unsigned destroyed_one_in = destroyed[random_next(memory) % 3];
 
 	for (size_t sector = 0; sector < node->room / SECTOR; sector++) {
 		if (!node->dirty[sector])
@@ -493,7 +509,7 @@ static void node_crash(struct memory *memory, struct node *node)
 		node->dirty[sector] = 0;
 		if (chance(memory, kept_one_in))
 			sector_save(node, sector);
-		if (chance(memory, 40))
+		if (chance(memory, destroyed_one_in))
 			block_destroy(memory, node, sector * SECTOR / BLOCK);
 	}
 	if (node->size > node->safe_size && chance(memory, 2))
@@ -526,7 +542,7 @@ void disk_memory_kill(struct disk *disk)
 	memset(memory->fail_in, 0, sizeof memory->fail_in);
 	for (int i = 0; i < NODES; i++)
 		memory->nodes[i].lock = -1;
-	memory->stopped = false;
+	memory->stopped = memory->fatal = false;
 	memory->stop_at = 0;
 }
 

@@ -33,6 +33,9 @@ int disk_memory_root(
 /* The nth call of this kind from now (1: the next) fails with `error`. What a failed flush was to
  * write reaches the disk in part, and counts as clean afterwards, as Linux has it. */
 void disk_memory_fail(struct disk *disk, enum disk_call call, unsigned nth, int error);
+/* The power also fails at the call after a failure asked for with disk_memory_fail(). */
+void disk_memory_fatal(struct disk *disk, bool on);
+uint64_t disk_memory_failures(const struct disk *disk); /* so many calls were made to fail */
 /* No more than this many bytes in all files: ENOSPC. 0: no limit. */
 void disk_memory_limit(struct disk *disk, uint64_t bytes);
 /* Some writes are short and some calls are interrupted, by the seed. */
@@ -44,7 +47,7 @@ uint64_t disk_memory_calls(const struct disk *disk);
 
 /* The power fails and comes back: every unflushed sector is the old or the new one, names made or
  * removed without a flushed folder are there or not, a block that was being rewritten may be
- * destroyed. Descriptors and locks are gone. */
+ * destroyed: how many of each is drawn anew for each file. Descriptors and locks are gone. */
 void disk_memory_crash(struct disk *disk);
 /* The process dies, the page cache stays. */
 void disk_memory_kill(struct disk *disk);

@@ -34,7 +34,8 @@ struct kept {
 	uint64_t at;
 	uint32_t length, parts;
 	uint16_t copy, recipients, left;
-	uint16_t shown; /* in how many segments its record may be seen */
+	uint16_t shown : 15; /* in how many segments its record may be seen */
+	uint16_t unsure : 1; /* at or above W: it may be in the page cache alone */
 	union {
 		uint64_t few; /* up to 64 recipients: a bit each, set when done */
 		uint8_t *many;
@@ -132,16 +133,20 @@ enum status reserve_make(struct store *store) MUST_USE;
 bool reserve_spend(struct store *store); /* false: there is none left */
 void number_name(char name[16], uint32_t number, int digits);
 
+/* header.c */
 /* The header's two copies: one is durable before the other is touched. */
 enum status header_pair_write(
+	struct store *store, int fd, const struct segment_header *header) MUST_USE;
+/* At start: a copy that differs from `header`, the one that counts, is written anew and flushed. */
+enum status header_pair_repair(
 	struct store *store, int fd, const struct segment_header *header) MUST_USE;
 /* The valid copy with the highest generation. */
 enum header_read header_pair_read(struct store *store, int fd, struct segment_header *header);
 
 /* kept.c */
 struct kept *kept_find(const struct store *store, uint64_t id, uint64_t origin);
-struct kept *kept_put(
-	struct store *store, struct segment *segment, const struct record *record, uint64_t at);
+struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
+	uint64_t at, bool unsure);
 /* Takes its recipients from the payload and calls `found` if any is not done. */
 bool kept_announce(struct store *store, struct kept *kept, struct walk *walk);
 void kept_announce_message(struct store *store, struct kept *kept, const struct message *message);
@@ -153,9 +158,14 @@ void segment_show(struct segment *segment, struct kept *kept);
 /* results.c */
 enum store_open results_load(struct store *store, struct text *why);
 enum status results_checkpoint(struct store *store) MUST_USE;
+void results_close(struct store *store);
+
+/* facts.c */
 void facts_free(struct store *store);
 const struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin);
-void results_close(struct store *store);
+struct fact *fact_get(struct store *store, const struct record *record); /* made if need be */
+struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient);
+void fact_add(struct store *store, const struct record *record, struct slice payload);
 
 /* survey.c: what start-up makes of a segment from `from` on. */
 /* Steps 3 and 4: keeps what is there; the segment becomes `sound`, or DAMAGED. */

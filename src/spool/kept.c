@@ -9,6 +9,7 @@
 
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 
 enum { FEW = 64, FIRST_PAYLOAD = 4 << 10 };
 
@@ -55,8 +56,8 @@ static void kept_count(struct store *store, struct kept *kept, int sign)
 }
 
 /* Until its recipients are known it counts as live, so that nothing recycles its segment. */
-static struct kept *kept_new(
-	struct store *store, struct segment *segment, const struct record *record, uint64_t at)
+static struct kept *kept_new(struct store *store, struct segment *segment,
+	const struct record *record, uint64_t at, bool unsure)
 {
 	struct kept *kept = calloc(1, sizeof *kept);
 
@@ -70,6 +71,7 @@ static struct kept *kept_new(
 		.parts = record->part,
 		.copy = record->copy,
 		.left = 1,
+		.unsure = unsure,
 	};
 	map_put(store->messages, identity(&kept->id), kept);
 	kept_count(store, kept, 1);
@@ -79,7 +81,7 @@ static struct kept *kept_new(
 static void copy_void(
 	struct store *store, struct segment *segment, uint64_t at, const struct record *record)
 {
-	int fd = segment_open(store, segment, O_RDWR);
+	int fd = MUTATED(SURPLUS_COPY_IS_NOT_VOIDED) ? -1 : segment_open(store, segment, O_RDWR);
 
 	if (fd < 0)
 		return; /* the next start sees both again and decides the same */
@@ -93,11 +95,17 @@ static void copy_void(
 }
 
 /* [S] Of several copies the lowest number is kept: it is durable, a later one may exist in the page
- * cache alone. The others are VOIDed; each lies on blocks of its own. */
+ * cache alone. Such a one is VOIDed; it lies on blocks of its own. One below W is durable too and
+ * harmless, and stays: a power cut while its block is rewritten would leave a gap below W, which
+ * the next start would take for lost mail. */
 static void copies_decide(struct store *store, struct kept *kept, struct segment *segment,
-	const struct record *record, uint64_t at)
+	const struct record *record, uint64_t at, bool unsure)
 {
-	if (record->copy < kept->copy) {
+	bool better = record->copy < kept->copy;
+
+	if (MUTATED(HIGHEST_COPY_IS_KEPT) && record->copy != kept->copy)
+		better = !better;
+	if (better) {
 		struct record loser = {
 			.id = kept->id,
 			.origin = kept->origin,
@@ -105,28 +113,30 @@ static void copies_decide(struct store *store, struct kept *kept, struct segment
 			.part = kept->parts,
 			.copy = kept->copy,
 		};
-		copy_void(store, kept->segment, kept->at, &loser);
+		if (kept->unsure)
+			copy_void(store, kept->segment, kept->at, &loser);
 		kept_count(store, kept, -1);
 		kept->segment = segment;
 		kept->at = at;
 		kept->length = record->length;
 		kept->copy = record->copy;
+		kept->unsure = unsure;
 		kept_count(store, kept, 1);
-	} else if (record->copy > kept->copy) {
+	} else if (record->copy != kept->copy && unsure) {
 		copy_void(store, segment, at, record);
 	}
 }
 
-struct kept *kept_put(
-	struct store *store, struct segment *segment, const struct record *record, uint64_t at)
+struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
+	uint64_t at, bool unsure)
 {
 	struct kept *kept = kept_find(store, record->id, record->origin);
 
 	segment->all_bytes += record_extent(record->length);
 	if (kept)
-		copies_decide(store, kept, segment, record, at);
+		copies_decide(store, kept, segment, record, at, unsure);
 	else
-		kept = kept_new(store, segment, record, at);
+		kept = kept_new(store, segment, record, at, unsure);
 	segment_show(segment, kept);
 	return kept;
 }
@@ -234,6 +244,7 @@ void kept_move(struct store *store, struct kept *kept, struct segment *segment, 
 	kept->segment = segment;
 	kept->at = at;
 	kept->copy++;
+	kept->unsure = false;
 	kept_count(store, kept, 1);
 	segment_show(segment, kept);
 }

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 
 enum { PAD_AFTER_S = 1 };
 
@@ -98,11 +99,15 @@ static enum status own_write(struct store *store, struct record *record, struct 
 	batch_begin(store->batch, (uint32_t)own->segment->number, own->segment->epoch, own->end,
 		own->durable);
 	*at = batch_add(store->batch, *record, head, body);
-	batch_seal(store->batch);
-	int error = batch_write(store->batch, store->disk, own->fd, true);
+	if (!MUTATED(COPIES_SHARE_BLOCKS))
+		batch_seal(store->batch);
+	bool copy = record->copy > 0;
+	int error = batch_write(
+		store->batch, store->disk, own->fd, !copy || !MUTATED(COPY_WITHOUT_FLUSH));
 	if (error) {
 		/* [S] as for every writer: taken back, never again on this segment. */
-		batch_void(store->batch, store->disk, own->fd);
+		if (!copy || !MUTATED(COPY_IS_NOT_VOIDED))
+			batch_void(store->batch, store->disk, own->fd);
 		own_end(store, SEGMENT_SUSPECT);
 		errno = error;
 		return STATUS_FAILED;
@@ -146,7 +151,7 @@ enum status store_add(
 		shown.body = SLICE_NONE;
 		arena_reset(store->scratch);
 		kept_announce_message(
-			store, kept_put(store, store->own.segment, &record, at), &shown);
+			store, kept_put(store, store->own.segment, &record, at, false), &shown);
 	}
 	text_free(&head);
 	return status;

@@ -14,79 +14,10 @@
 #include "base/cursor.h"
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 #include "spool/result.h"
 
-enum { NAME_DIGITS = 8, FACT_RECIPIENTS_MOST = 65535, WRITE_AT_ONCE = 256 << 10 };
-
-/* Facts in memory */
-
-static struct slice fact_key(const uint64_t *id_and_origin)
-{
-	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
-}
-
-const struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
-{
-	uint64_t key[2] = {id, origin};
-
-	return store->facts ? map_get(store->facts, fact_key(key)) : NULL;
-}
-
-static struct fact *fact_get(struct store *store, const struct record *record)
-{
-	uint64_t key[2] = {record->id, record->origin};
-	struct fact *fact = map_get(store->facts, fact_key(key));
-
-	if (fact)
-		return fact;
-	fact = calloc(1, sizeof *fact);
-	panic_if(!fact, "out of memory");
-	fact->id = record->id;
-	fact->origin = record->origin;
-	map_put(store->facts, fact_key(&fact->id), fact);
-	return fact;
-}
-
-static struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient)
-{
-	if (recipient >= fact->count) {
-		size_t count = recipient + 1;
-		fact->recipients = realloc(fact->recipients, count * sizeof *fact->recipients);
-		panic_if(!fact->recipients, "out of memory");
-		memset(fact->recipients + fact->count, 0,
-			(count - fact->count) * sizeof *fact->recipients);
-		fact->count = count;
-	}
-	return &fact->recipients[recipient];
-}
-
-static void fact_add(struct store *store, const struct record *record, struct slice payload)
-{
-	struct result_record result;
-
-	if (!result_decode(record->type, payload, &result) || record->type == RECORD_ATTEMPT)
-		return;
-	struct fact_recipient *known = fact_recipient(fact_get(store, record), result.recipient);
-	if (record->type == RECORD_RESULT && known->result == 0) {
-		known->result = result.result;
-		known->time = result.time;
-	} else if (record->type == RECORD_DEFER && result.attempt >= known->attempts) {
-		known->attempts = result.attempt;
-		known->next = result.time;
-	}
-}
-
-void facts_free(struct store *store)
-{
-	size_t at = 0;
-
-	for (struct fact *fact; store->facts && (fact = map_next(store->facts, &at));) {
-		free(fact->recipients);
-		free(fact);
-	}
-	map_free(store->facts);
-	store->facts = NULL;
-}
+enum { NAME_DIGITS = 8, WRITE_AT_ONCE = 256 << 10 };
 
 /* Reading files */
 
@@ -161,7 +92,7 @@ static enum header_read file_load(struct store *store, uint32_t number)
 		return HEADER_DAMAGED;
 	/* [S] Flushed before it is believed: the page cache may show what the disk lacks. What
 	 * cannot be flushed is read all the same: the checkpoint that follows writes it anew. */
-	if (disk_sync(store->disk, fd) != STATUS_OK)
+	if (!MUTATED(RESULTS_READ_WITHOUT_FLUSH) && disk_sync(store->disk, fd) != STATUS_OK)
 		store->results.broken = true;
 	off_t size = store->disk->size(store->disk, fd);
 	enum header_read read = header_pair_read(store, fd, &header);
@@ -305,7 +236,7 @@ static enum status block_fill(struct store *store)
 	static const char zeros[SPOOL_BLOCK];
 	struct text out = TEXT_GROWING;
 
-	if (end == results->end)
+	if (end == results->end || MUTATED(RESULTS_BLOCK_IS_WRITTEN_AGAIN))
 		return STATUS_OK;
 	result_put(results, &out, results->end, (struct record){.type = RECORD_PAD},
 		(struct slice){zeros, (size_t)(end - results->end) - RECORD_HEADER});
@@ -331,6 +262,9 @@ bool store_flush_begin(struct store *store, struct store_flush *flush)
 
 void store_flush_run(struct store_flush *flush)
 {
+	if (MUTATED(RESULTS_FLUSH_IS_TRIED_AGAIN) && flush->fd >= 0 &&
+		disk_sync(flush->disk, flush->fd) != STATUS_OK)
+		errno = 0;
 	if (flush->fd >= 0 && disk_sync(flush->disk, flush->fd) != STATUS_OK)
 		flush->error = errno ? errno : EIO;
 }
@@ -475,6 +409,13 @@ static void files_remove(struct store *store, const struct result_files *files, 
 			return;
 }
 
+static bool fact_is_needed(const struct store *store, const struct fact *fact)
+{
+	const struct kept *kept = kept_find(store, fact->id, fact->origin);
+
+	return kept && (kept->left > 0 || !MUTATED(RESULTS_FORGOTTEN_EARLY));
+}
+
 static enum status checkpoint_fill(struct store *store, struct checkpoint *point)
 {
 	size_t at = 0;
@@ -483,11 +424,11 @@ static enum status checkpoint_fill(struct store *store, struct checkpoint *point
 
 	if (point->status == STATUS_OK)
 		for (const struct fact *fact; (fact = map_next(store->facts, &at));)
-			if (all || kept_find(store, fact->id, fact->origin))
+			if (all || fact_is_needed(store, fact))
 				checkpoint_fact(point, fact);
 	checkpoint_write(point);
 	point->fresh.end = record_block_end(point->fresh.end);
-	if (point->status == STATUS_OK)
+	if (point->status == STATUS_OK && !MUTATED(CHECKPOINT_WITHOUT_FLUSH))
 		point->status = disk_sync(store->disk, point->fresh.fd);
 	if (point->status == STATUS_OK)
 		point->status = disk_sync_folder(store->disk, store->results_folder);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/panic.h"
 #include "spool/reader.h"
@@ -89,6 +90,12 @@ static void message_fill(struct rig_message *sent, struct message *message,
 	};
 }
 
+/* Whether `bits` holds all of its recipients. */
+static bool is_done(const struct rig_message *sent, unsigned bits)
+{
+	return bits == (1u << recipient_count(sent->id)) - 1;
+}
+
 static struct rig_message *rig_message(struct rig *rig, uint64_t id)
 {
 	RIG_MUST(rig, id >= 1 && id <= rig->count, "message %llu was never sent",
@@ -112,20 +119,38 @@ static void rig_found(void *owner, const struct stored *stored, const struct mes
 		count == recipient_count(stored->id) && message->body_size == sent->size &&
 			message->envelope.received == (wall_ns)stored->id,
 		"the envelope of message %llu was altered", (unsigned long long)stored->id);
-	RIG_MUST(rig, !sent->done_safe, "message %llu, done and flushed, was found again",
+	RIG_MUST(rig, !(sent->refused && sent->refused_at == rig->cuts),
+		"message %llu was refused, taken back and is found",
 		(unsigned long long)stored->id);
-	for (size_t i = 0; i < count; i++)
+	RIG_MUST(rig, !is_done(sent, sent->done_safe),
+		"message %llu, done and flushed, was found again", (unsigned long long)stored->id);
+	sent->done = 0; /* an unflushed result may be lost: a second delivery */
+	for (size_t i = 0; i < count; i++) {
+		RIG_MUST(rig, recipients[i].done || !(sent->done_safe >> i & 1),
+			"recipient %zu of message %llu, done and flushed, came back", i,
+			(unsigned long long)stored->id);
 		done += recipients[i].done;
+		sent->done |= (unsigned)recipients[i].done << i;
+	}
 	sent->left = (unsigned)(count - done);
 	sent->found = true;
-	sent->done = false; /* an unflushed result was lost: a second delivery */
 	sent->stored = *stored;
+}
+
+static bool is_loss(struct slice words)
+{
+	char copy[300];
+
+	snprintf(copy, sizeof copy, "%.*s", SLICE_ARGS(words));
+	return strstr(copy, "acknowledged m") != NULL;
 }
 
 static void rig_damage(void *owner, struct slice words)
 {
 	struct rig *rig = owner;
 
+	RIG_MUST(rig, !rig->no_damage || disk_memory_is_stopped(rig->disk) || !is_loss(words),
+		"%.*s", SLICE_ARGS(words));
 	rig->damage++;
 	if (rig->say_damage)
 		fprintf(stderr, "%.*s\n", SLICE_ARGS(words));
@@ -167,9 +192,9 @@ static void rig_suspect(void *owner, uint32_t number, uint64_t epoch, uint64_t d
 enum store_open rig_start(struct rig *rig)
 {
 	struct store_scale scale = {
-		.segment = RIG_SEGMENT,
+		.segment = rig->segment ? rig->segment : RIG_SEGMENT,
 		.reserve = 32 << 10,
-		.checkpoint = 32 << 10,
+		.checkpoint = rig->checkpoint ? rig->checkpoint : 32 << 10,
 		.epoch = rig_epoch,
 		.epoch_owner = rig,
 		.free = 2,
@@ -211,6 +236,18 @@ struct sending {
 	struct rig_message *sent;
 };
 
+/* A failure that ended the message, and none at taking it back. */
+static void answer_note(struct sending *sending, uint64_t failures)
+{
+	struct rig *rig = sending->rig;
+	struct rig_message *sent = sending->sent;
+
+	sent->answered = true;
+	sent->refused = sent->answer != COMMIT_DURABLE && !disk_memory_is_stopped(rig->disk) &&
+			disk_memory_failures(rig->disk) <= failures + 1;
+	sent->refused_at = rig->cuts;
+}
+
 static void send_small(struct task *task, void *arg)
 {
 	struct sending *sending = arg;
@@ -218,6 +255,7 @@ static void send_small(struct task *task, void *arg)
 	struct envelope_recipient recipients[RIG_RECIPIENTS];
 	struct message message;
 	char *body = malloc(sent->size + 1);
+	uint64_t failures = disk_memory_failures(sending->rig->disk);
 
 	panic_if(!body, "out of memory");
 	body_fill(sent->id, 0, body, sent->size);
@@ -225,7 +263,7 @@ static void send_small(struct task *task, void *arg)
 	sent->asked = true;
 	sent->answer = writer_commit(
 		task, sending->rig->writer, &message, (struct slice){body, sent->size}, sent->id);
-	sent->answered = true;
+	answer_note(sending, failures);
 	free(body);
 	free(sending);
 }
@@ -238,6 +276,7 @@ static void send_big(struct task *task, void *arg)
 	struct message message;
 	struct big_message *big;
 	char part[1000];
+	uint64_t failures = disk_memory_failures(sending->rig->disk);
 
 	message_fill(sent, &message, recipients);
 	sent->asked = true;
@@ -253,7 +292,7 @@ static void send_big(struct task *task, void *arg)
 	}
 	if (sent->answer == COMMIT_DURABLE)
 		sent->answer = writer_big_commit(task, big, &message);
-	sent->answered = true;
+	answer_note(sending, failures);
 	free(sending);
 }
 
@@ -299,17 +338,23 @@ void rig_deliver(struct rig *rig, unsigned one_in)
 {
 	for (size_t i = 0; i < rig->count; i++) {
 		struct rig_message *sent = &rig->messages[i];
-		if (!sent->found || sent->done || rig_random(rig, one_in))
+		if (!sent->found || is_done(sent, sent->done) || rig_random(rig, one_in))
 			continue;
-		for (size_t r = 0; r < recipient_count(sent->id); r++)
+		bool all = one_in == 1 || rig_random(rig, 2);
+		for (unsigned r = 0; r < recipient_count(sent->id); r++) {
+			if (sent->done >> r & 1 || (!all && rig_random(rig, 2)))
+				continue;
 			store_result(rig->store, sent->id, sent->stored.origin, (uint16_t)r,
 				RESULT_DELIVERED, rig->now, SLICE("250 ok"));
-		sent->done = true;
+			sent->done |= 1u << r;
+		}
 	}
+	if (rig->lazy && rig_random(rig, 2))
+		return; /* the power may fail before the flush */
 	if (store_flush(rig->store) != STATUS_OK)
 		return;
 	for (size_t i = 0; i < rig->count; i++)
-		rig->messages[i].done_safe = rig->messages[i].done_safe || rig->messages[i].done;
+		rig->messages[i].done_safe |= rig->messages[i].done;
 }
 
 void rig_tend(struct rig *rig)
@@ -322,6 +367,7 @@ void rig_tend(struct rig *rig)
 void rig_power_cut(struct rig *rig)
 {
 	rig_stop(rig);
+	rig->cuts++;
 	disk_memory_crash(rig->disk);
 }
 
@@ -388,9 +434,9 @@ void rig_judge(struct rig *rig)
 	for (size_t i = 0; i < rig->count; i++) {
 		const struct rig_message *sent = &rig->messages[i];
 		bool acknowledged = sent->answered && sent->answer == COMMIT_DURABLE;
-		RIG_MUST(rig, !acknowledged || sent->done || sent->found,
+		RIG_MUST(rig, !acknowledged || is_done(sent, sent->done) || sent->found,
 			"message %llu was acknowledged and is lost", (unsigned long long)sent->id);
-		if (sent->found && !sent->done)
+		if (sent->found && !is_done(sent, sent->done))
 			found_judge(rig, sent);
 	}
 }

@@ -25,11 +25,12 @@ enum { RIG_MESSAGES = 512, RIG_RECIPIENTS = 3, RIG_SEGMENT = 64 << 10 };
 struct rig_message {
 	uint64_t id;
 	enum commit answer;
-	bool asked;     /* its commit was begun: it may exist */
-	bool answered;  /* its commit returned */
-	bool done;      /* store_result() for all recipients */
-	bool done_safe; /* and flushed, successfully */
-	bool found;     /* by the store that runs now */
+	bool asked;               /* its commit was begun: it may exist */
+	bool answered;            /* its commit returned */
+	unsigned done, done_safe; /* a bit for each recipient: store_result(), and flushed */
+	bool refused;             /* told so by a writer that lived on: taken back */
+	uint64_t refused_at;      /* so many power cuts had been */
+	bool found;               /* by the store that runs now */
 	struct stored stored;
 	unsigned left; /* recipients, as found() told */
 	bool big;
@@ -47,7 +48,11 @@ struct rig {
 	wall_ns now;
 	size_t count; /* of messages */
 	struct rig_message messages[RIG_MESSAGES];
-	size_t damage; /* reports */
+	uint64_t cuts;  /* of the power */
+	size_t damage;  /* reports */
+	bool no_damage; /* a report of acknowledged mail that cannot be read breaks a promise */
+	bool lazy;      /* some deliveries are not flushed at once */
+	uint64_t segment, checkpoint; /* 0: the usual size */
 	bool say_damage;
 	struct text why;
 };
@@ -66,7 +71,7 @@ void rig_wait(struct rig *rig, mono_ns ns);         /* of the loop's clock */
 void rig_tend(struct rig *rig);
 void rig_power_cut(struct rig *rig);
 void rig_kill(struct rig *rig);
-/* Every acknowledged message not done is found, none altered, none done comes back. */
+/* Every acknowledged message not done is found, none altered, no recipient done comes back. */
 void rig_judge(struct rig *rig);
 size_t rig_acknowledged(const struct rig *rig);
 

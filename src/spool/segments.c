@@ -12,9 +12,11 @@
 
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 
 enum {
-	MAKE_SLICE = 2 << 20,
+	MAKE_SLICE = 512 << 10,
+	MAKE_AT_ONCE = 4 << 20, /* where somebody waits for it */
 	FREE_BIG_MOST = 4,
 };
 
@@ -124,38 +126,6 @@ uint64_t epoch_new(const struct store *store)
 	return epoch;
 }
 
-/* [S] The header stands twice. One copy is durable before the other is touched: a crash that tears
- * one leaves the other whole, the old or the new. */
-enum status header_pair_write(struct store *store, int fd, const struct segment_header *header)
-{
-	segment_header_encode(header, store->block);
-	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK)
-		if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, at) !=
-				STATUS_OK ||
-			disk_sync(store->disk, fd) != STATUS_OK)
-			return STATUS_FAILED;
-	return STATUS_OK;
-}
-
-enum header_read header_pair_read(struct store *store, int fd, struct segment_header *header)
-{
-	enum header_read best = HEADER_DAMAGED;
-
-	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK) {
-		struct segment_header seen;
-		if (disk_read(store->disk, fd, store->block, SPOOL_BLOCK, at) != STATUS_OK)
-			continue;
-		enum header_read read = segment_header_decode(store->block, &seen);
-		if (read == HEADER_DAMAGED)
-			continue;
-		if (best == HEADER_DAMAGED || seen.generation > header->generation) {
-			best = read;
-			*header = seen;
-		}
-	}
-	return best;
-}
-
 static struct segment_header segment_header_of(const struct segment *segment)
 {
 	return (struct segment_header){
@@ -227,7 +197,7 @@ static enum status segment_finish(
 	};
 	enum status status = headers_write(store, &fresh, fd);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !MUTATED(NAME_WITHOUT_FLUSH))
 		status = disk_sync_folder(store->disk, segment_folder(store, kind));
 	int error = errno;
 	store->disk->close(store->disk, fd);
@@ -242,8 +212,8 @@ static enum status segment_finish(
 	return STATUS_OK;
 }
 
-/* One slice of zeros, flushed: the loop is held up by 2 MiB at most. */
-enum status segment_make_slice(struct store *store, bool *ready)
+/* One slice of zeros, flushed: the loop is held up by no more. */
+static enum status make_slice(struct store *store, uint64_t most, bool *ready)
 {
 	struct making *making = &store->making;
 
@@ -251,7 +221,7 @@ enum status segment_make_slice(struct store *store, bool *ready)
 	if (making->fd < 0 && making_begin(store) != STATUS_OK)
 		return STATUS_FAILED;
 	uint64_t left = store->scale.segment - making->written;
-	uint64_t size = left < MAKE_SLICE ? left : MAKE_SLICE;
+	uint64_t size = left < most ? left : most;
 	if (zeros_write(store->disk, making->fd, making->written, size) != STATUS_OK ||
 		disk_sync(store->disk, making->fd) != STATUS_OK) {
 		int error = errno;
@@ -267,6 +237,11 @@ enum status segment_make_slice(struct store *store, bool *ready)
 	making->fd = -1;
 	*ready = true;
 	return segment_finish(store, SEGMENT_SMALL, making->number, fd);
+}
+
+enum status segment_make_slice(struct store *store, bool *ready)
+{
+	return make_slice(store, MAKE_SLICE, ready);
 }
 
 /* A big file begins with its headers alone: how large its message will be, nobody knows yet. */
@@ -285,7 +260,7 @@ enum status segment_make_now(struct store *store, enum segment_class kind)
 	if (kind == SEGMENT_BIG)
 		return big_make(store);
 	for (bool ready = false; !ready;)
-		if (segment_make_slice(store, &ready) != STATUS_OK)
+		if (make_slice(store, MAKE_AT_ONCE, &ready) != STATUS_OK)
 			return STATUS_FAILED;
 	return STATUS_OK;
 }
@@ -328,9 +303,9 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 	if (fd < 0)
 		return false;
 	fresh.generation++;
-	fresh.epoch = epoch_new(store);
+	fresh.epoch = MUTATED(EPOCH_STAYS) ? segment->epoch : epoch_new(store);
 	enum status status = headers_write(store, &fresh, fd);
-	if (status != STATUS_OK)
+	if (status != STATUS_OK && !MUTATED(FAILED_HEADER_STAYS))
 		header_put_back(store, segment, fd);
 	store->disk->close(store->disk, fd);
 	if (status != STATUS_OK) {
@@ -357,7 +332,8 @@ static bool segment_remove(struct store *store, struct segment *segment)
 
 	number_name(name, (uint32_t)segment->number, 6);
 	if (store->disk->unlink(store->disk, folder, name) != 0 ||
-		disk_sync_folder(store->disk, folder) != STATUS_OK) {
+		(!MUTATED(REMOVED_WITHOUT_FLUSH) &&
+			disk_sync_folder(store->disk, folder) != STATUS_OK)) {
 		segment_move(store, segment, SEGMENT_DAMAGED);
 		damage_tell(store, segment, 0, 0, "it could not be removed", 0);
 		return false;
@@ -389,7 +365,7 @@ bool segment_retire(struct store *store, struct segment *segment)
 
 static bool spent_retire_one(struct store *store, enum segment_class kind)
 {
-	if (store_needs_flush(store))
+	if (store_needs_flush(store) && !MUTATED(RECYCLED_BEFORE_RESULTS))
 		return false; /* [S] the results that say its messages are done come first */
 	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
 		if (segment->kind == kind && segment_is_spent(segment))

@@ -10,6 +10,7 @@
 
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 
 enum {
 	RESERVE = 8 << 20,
@@ -57,7 +58,8 @@ static enum store_open folders_open(struct store *store, struct text *why)
 	 * may be in the page cache alone. */
 	const int folders[] = {store->small, store->big, store->results_folder, store->folder};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-		if (disk_sync_folder(store->disk, folders[i]) != STATUS_OK)
+		if (!MUTATED(FOLDERS_BELIEVED_WITHOUT_FLUSH) &&
+			disk_sync_folder(store->disk, folders[i]) != STATUS_OK)
 			return unusable(why, "a folder of the spool cannot be flushed");
 	return STORE_OPEN;
 }
@@ -70,13 +72,24 @@ static void name_count(void *owner, const char *name)
 	++*count;
 }
 
+/* How many segments and results files there are. */
+static bool names_count(struct store *store, size_t *names)
+{
+	const int folders[] = {store->small, store->big, store->results_folder};
+
+	*names = 0;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (store->disk->list(store->disk, folders[i], name_count, names) != 0)
+			return false;
+	return true;
+}
+
 /* Only a spool without a single segment may be without its format. */
 static enum store_open format_write(struct store *store, int fd, struct text *why)
 {
-	size_t names = 0;
+	size_t names;
 
-	if (store->disk->list(store->disk, store->small, name_count, &names) != 0 ||
-		store->disk->list(store->disk, store->big, name_count, &names) != 0)
+	if (!names_count(store, &names))
 		return unusable(why, "the spool's folders cannot be listed");
 	if (names > 0) {
 		text_put(why, SLICE("there are segments, but the file `format` is empty or "
@@ -112,6 +125,24 @@ static enum store_open format_judge(struct slice text, struct text *why)
 	return STORE_OPEN;
 }
 
+/* A power cut during the very first start may leave anything in the block that was being written,
+ * and a flush that failed then may be believed to have worked: where there is nothing else yet, it
+ * is written again. */
+static enum store_open format_believe(
+	struct store *store, int fd, struct slice text, struct text *why)
+{
+	struct text words = TEXT_GROWING;
+	size_t names;
+	enum store_open outcome = format_judge(text, &words);
+
+	if (outcome != STORE_NEWER && names_count(store, &names) && names == 0)
+		outcome = format_write(store, fd, why);
+	else
+		text_put(why, text_slice(&words));
+	text_free(&words);
+	return outcome;
+}
+
 static enum store_open format_check(struct store *store, struct text *why)
 {
 	char room[FORMAT_TEXT_MAX];
@@ -131,7 +162,7 @@ static enum store_open format_check(struct store *store, struct text *why)
 	else if (disk_sync(store->disk, fd) != STATUS_OK)
 		outcome = unusable(why, "the file `format` cannot be flushed");
 	else
-		outcome = format_judge((struct slice){room, got}, why);
+		outcome = format_believe(store, fd, (struct slice){room, got}, why);
 	store->disk->close(store->disk, fd);
 	return outcome;
 }
@@ -183,7 +214,9 @@ static void segment_load(struct loading *loading, const char *name, uint32_t num
 	/* [S] Flushed first: after a kill the page cache shows what the disk may not have. An error
 	 * means that it never will: nothing more is written to it. */
 	enum segment_state sound =
-		disk_sync(store->disk, fd) == STATUS_OK ? SEGMENT_SEALED : SEGMENT_SUSPECT;
+		MUTATED(START_WITHOUT_FLUSH) || disk_sync(store->disk, fd) == STATUS_OK
+			? SEGMENT_SEALED
+			: SEGMENT_SUSPECT;
 	enum header_read read = header_pair_read(store, fd, &header);
 
 	if (read == HEADER_DAMAGED && file_is_blank(store, fd)) {
@@ -207,6 +240,9 @@ static void segment_load(struct loading *loading, const char *name, uint32_t num
 		segment_headless(loading, segment, "its header is that of another segment");
 		return;
 	}
+	if (!MUTATED(HEADER_STANDS_ONCE) && !MUTATED(HEADER_IS_NOT_REPAIRED) &&
+		header_pair_repair(store, fd, &header) != STATUS_OK)
+		sound = SEGMENT_SUSPECT;
 	segment->generation = header.generation;
 	segment->epoch = header.epoch;
 	segment->size = header.size;

@@ -138,7 +138,7 @@ void store_flush_run(struct store_flush *flush);
 enum status store_flush_end(struct store *store, struct store_flush *flush) MUST_USE;
 /* False after results could not be written: no delivery may start until it is true again. */
 bool store_may_deliver(const struct store *store);
-/* Recycles what can be, checkpoints when due, writes out FREE segments in slices of 2 MiB (one
+/* Recycles what can be, checkpoints when due, writes out FREE segments in slices of 512 KiB (one
  * fdatasync each), moves stragglers. Cheap when there is nothing to do; true: call it again soon.
  * A checkpoint (once per 64 MiB of results) blocks for some tenths of a second. */
 bool store_tend(struct store *store, wall_ns now);

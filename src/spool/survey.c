@@ -223,7 +223,8 @@ static void message_judge(struct survey *survey, const struct finding *finding)
 {
 	if (finding->at >= survey->durable) {
 		if (message_is_whole(survey, finding))
-			kept_put(survey->store, survey->segment, &finding->record, finding->at);
+			kept_put(survey->store, survey->segment, &finding->record, finding->at,
+				true);
 		else
 			survey->store->dropped++;
 		return;
@@ -234,7 +235,7 @@ static void message_judge(struct survey *survey, const struct finding *finding)
 			"chunks of an acknowledged message are missing", finding->record.id);
 		return;
 	}
-	kept_put(survey->store, survey->segment, &finding->record, finding->at);
+	kept_put(survey->store, survey->segment, &finding->record, finding->at, false);
 }
 
 static void finding_judge(struct survey *survey, const struct finding *finding)

@@ -15,6 +15,7 @@
 #include "base/crc32c.h"
 #include "base/panic.h"
 #include "spool/appending.h"
+#include "spool/mutation.h"
 
 enum {
 	ASK_AGAIN_MS = 1000, /* after "none" */
@@ -22,6 +23,7 @@ enum {
 	HOLD_GROUP = 30,
 	HOLD_FLUSH_US = 500,
 	HOLD_MOST_US = 1000,
+	SMALL_RECORD_MAX = 1 << 20,
 };
 
 enum waiting_state { WAITING_QUEUED, WAITING_WRITTEN, WAITING_TOLD };
@@ -329,12 +331,15 @@ static void group_flush(struct task *task, struct spool_writer *store)
 
 	group_take(store, &group);
 	mono_ns began = loop_mono(store->loop);
-	int error = batch_flush(task, store, true);
+	int error = batch_flush(task, store, !MUTATED(ACKNOWLEDGED_BEFORE_FLUSH));
 	store->flush_ended = loop_mono(store->loop);
 	store->flush_took = store->flush_ended - began;
 	size_t told = group_tell(&group, commit_of(error));
-	if (error) {
+	if (error && MUTATED(SUSPECT_IS_WRITTEN_ON))
+		segment->end = store->batch.end;
+	else if (error)
 		appending_suspect(store, segment);
+	if (error) {
 		return;
 	}
 	if (told) {
@@ -451,6 +456,32 @@ static void queued_add(struct spool_writer *store, struct waiting *waiting)
 		gate_open(&store->enough);
 }
 
+/* Thousands of recipients may need more than a segment has: such a message gets a file. */
+static bool needs_a_file(const struct spool_writer *store, size_t length)
+{
+	const struct appending *segment = store->current.fd >= 0 ? &store->current : &store->next;
+
+	return length > SMALL_RECORD_MAX ||
+	       (segment->fd >= 0 && !fits_alone(segment, SEGMENT_DATA_AT, (uint32_t)length));
+}
+
+static enum commit commit_as_big(struct task *task, struct spool_writer *store,
+	const struct message *message, struct slice body, uint64_t id)
+{
+	struct message whole = *message;
+	struct big_message *big;
+	enum commit outcome = writer_big_open(task, store, id, &big);
+
+	if (outcome != COMMIT_DURABLE)
+		return outcome;
+	whole.body_size = body.len;
+	outcome = writer_big_append(task, big, body);
+	if (outcome == COMMIT_DURABLE)
+		return writer_big_commit(task, big, &whole);
+	writer_big_abandon(big);
+	return outcome;
+}
+
 enum commit writer_commit(struct task *task, struct spool_writer *store,
 	const struct message *message, struct slice body, uint64_t id)
 {
@@ -461,6 +492,10 @@ enum commit writer_commit(struct task *task, struct spool_writer *store,
 		return ready;
 	panic_if(!text_reserve(&head, RECORD_HEADER), "a growing text is full");
 	message_encode(&head, message, body.len);
+	if (needs_a_file(store, head.len - RECORD_HEADER + body.len)) {
+		text_free(&head);
+		return commit_as_big(task, store, message, body, id);
+	}
 	struct waiting waiting = {.head = text_slice(&head), .body = body};
 	gate_init(&waiting.told);
 	waiting.record = (struct record){

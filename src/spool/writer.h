@@ -51,7 +51,8 @@ enum commit { COMMIT_DURABLE, COMMIT_FULL, COMMIT_FAILED };
 enum commit writer_ready(
 	struct spool_writer *store); /* also asks for a segment where it has none */
 
-/* One whole small message (trace + body at most SMALL_MESSAGE_MAX). Waits until it is durable, not
+/* One whole small message (trace + body at most SMALL_MESSAGE_MAX; with so many recipients that it
+ * is larger than 1 MiB it gets a file of its own like a big one). Waits until it is durable, not
  * ended by deadline or cancellation: what was written must be known. */
 enum commit writer_commit(struct task *task, struct spool_writer *store,
 	const struct message *message, struct slice body, uint64_t id) MUST_USE;

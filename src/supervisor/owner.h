@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which user the roles run as, and who owns the state folder (interfaces.md, "Two programs"). */
+/* Which user the roles run as, and who owns the state folder (posternd(8), "Processes"). */
 #ifndef SUPERVISOR_OWNER_H
 #define SUPERVISOR_OWNER_H
 

@@ -12,7 +12,7 @@
 #define POLL_EVERY (2 * NS_PER_S)
 #define QUEUE_DEATH_GRACE (5 * NS_PER_S)
 
-/* The doors between roles (architecture.md's picture). */
+/* The doors between roles (ARCHITECTURE.md's picture). */
 static const struct {
 	enum role_name a, b;
 } doors[] = {

@@ -79,7 +79,10 @@ static int folder_open(
 		complain_of(why, "make the folder", name, EXIT_FAILED);
 		return -1;
 	}
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* What lies in the state folder is its user's to replace, by a link to anywhere too; only
+	 * the way to the folder itself is the administrator's. */
+	int links = parent == AT_FDCWD ? 0 : O_NOFOLLOW;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | links);
 	if (fd < 0) {
 		complain_of(why, "open the folder", name, EXIT_FAILED);
 		return -1;
@@ -97,6 +100,14 @@ static int folder_open(
 	return fd;
 }
 
+/* Not another name for a file elsewhere, which must not be given to the state folder's user. */
+static bool file_is_alone(int fd)
+{
+	struct stat facts;
+
+	return fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink == 1;
+}
+
 /* Held as long as this process lives, by nobody else: no role inherits it. */
 static enum exit_status state_lock(struct state *state, const struct owner *owner, struct text *why)
 {
@@ -104,6 +115,10 @@ static enum exit_status state_lock(struct state *state, const struct owner *owne
 		openat(state->folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (state->lock < 0)
 		return complain_of(why, "open the lock in", state->path, EXIT_FAILED);
+	if (!file_is_alone(state->lock)) {
+		errno = EMLINK;
+		return complain_of(why, "use the lock in", state->path, EXIT_FAILED);
+	}
 	if (owner->drop && fchown(state->lock, owner->uid, owner->gid) < 0)
 		return complain_of(why, "own the lock in", state->path, EXIT_FAILED);
 	if (flock(state->lock, LOCK_EX | LOCK_NB) == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the supervisor knows, for `postern status`. Read inside.h first. */
+#include "base/json.h"
 #include "packets/report.h"
 #include "role/build.h"
 #include "supervisor/inside.h"
@@ -20,22 +21,14 @@ static struct slice state_text(enum member_state state)
 	return SLICE("absent");
 }
 
-static void put_time(struct text *text, wall_ns time)
-{
-	text_char(text, '"');
-	text_time(text, time);
-	text_char(text, '"');
-}
-
 static void put_member(struct text *text, const struct member *member)
 {
 	text_format(text,
-		"{\"role\":\"%s\",\"slot\":%u,\"pid\":%d,\"state\":\"%.*s\",\"restarts\":%u,"
-		"\"since\":",
+		"{\"role\":\"%s\",\"slot\":%u,\"pid\":%d,\"state\":\"%.*s\",\"restarts\":%u",
 		role_name_text(member->kind->name), member->slot,
 		member->process ? (int)process_pid(member->process) : 0,
 		SLICE_ARGS(state_text(member->state)), member->starts ? member->starts - 1 : 0);
-	put_time(text, member->since);
+	json_put_time(text, SLICE(",\"since\":"), member->since);
 	text_char(text, '}');
 }
 
@@ -67,12 +60,12 @@ static void put_status(struct text *text, const struct supervisor *supervisor)
 {
 	text_put(text, SLICE("{\"build\":\""));
 	text_build(text);
-	text_format(text, "\",\"pid\":%d,\"started\":", (int)getpid());
-	put_time(text, supervisor->started);
-	text_format(text, ",\"policy\":\"%s\",\"state\":", supervisor->configuration->bundle.hash);
-	text_json(text, slice_of(supervisor->state.path));
-	text_put(text, SLICE(",\"user\":"));
-	text_json(text, slice_of(supervisor->owner.name));
+	text_format(text, "\",\"pid\":%d", (int)getpid());
+	json_put_time(text, SLICE(",\"started\":"), supervisor->started);
+	json_put_text(
+		text, SLICE(",\"policy\":"), slice_of(supervisor->configuration->bundle.hash));
+	json_put_text(text, SLICE(",\"state\":"), slice_of(supervisor->state.path));
+	json_put_text(text, SLICE(",\"user\":"), slice_of(supervisor->owner.name));
 	text_put(text, SLICE(",\"listeners\":["));
 	put_listeners(text, supervisor);
 	text_put(text, SLICE("],\"processes\":["));

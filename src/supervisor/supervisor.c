@@ -134,11 +134,6 @@ static enum exit_status read_configuration(struct supervisor *supervisor)
 	show_complaints(supervisor);
 	if (!supervisor->configuration->policy)
 		return EXIT_REFUSED;
-	if (supervisor->configuration->edges > EDGES_MAX) {
-		supervisor_log(supervisor, LEVEL_ERROR, "configuration", "`edges` is at most %d",
-			EDGES_MAX);
-		return EXIT_REFUSED;
-	}
 	supervisor->configuration->generation = ++supervisor->generation;
 	return EXIT_ENDED;
 }

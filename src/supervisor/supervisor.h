@@ -10,7 +10,7 @@
 
 #include "role/role.h"
 
-/* interfaces.md, "Two programs". */
+/* posternd(8), EXIT STATUS. */
 enum exit_status {
 	EXIT_ENDED = 0,    /* as asked */
 	EXIT_FAILED = 1,   /* while running */
@@ -18,8 +18,6 @@ enum exit_status {
 	EXIT_HELD = 75,    /* another daemon holds the state folder */
 	EXIT_REFUSED = 78, /* the configuration */
 };
-
-enum { EDGES_MAX = 48 }; /* of the ID_SLOTS, the rest is for the other roles */
 
 struct supervisor_options {
 	const char *config; /* NULL: the built-in configuration */

@@ -4,6 +4,7 @@
  * read its log and send it signals. A fake role logs what happens to it and obeys words that stand
  * in a comment of the configuration ("# refuse out": out cannot prepare this).
  */
+#include "policy/policy.h"
 #include "supervisor/supervisor.h"
 
 #include <arpa/inet.h>
@@ -514,7 +515,8 @@ static void an_empty_state_folder_is_taken_over_and_a_full_one_of_root_is_not(vo
 	assert_int_equal(run_end(run), EXIT_ENDED);
 	if (geteuid() != 0) {
 		run_free(run);
-		skip(); /* folders of root need root */
+		print_message("skipped: a folder of root's needs root\n");
+		skip();
 	}
 	snprintf(path, sizeof path, "rm -rf %s/state; mkdir %s/state", run->folder, run->folder);
 	assert_int_equal(system(path), 0);

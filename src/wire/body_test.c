@@ -157,8 +157,7 @@ static void every_short_string_is_read_as_the_reference_reads_it(void **state)
 		try_all_of(len, long_form ? 5 : 4);
 }
 
-/* The fast scan takes eight octets at a time: each interesting octet at each place of a long line.
- */
+/* The fast scan takes eight octets at once: each interesting octet at each place of a line. */
 static void an_octet_in_a_long_line_is_seen_at_every_place(void **state)
 {
 	(void)state;

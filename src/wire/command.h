@@ -25,8 +25,8 @@ enum verb {
 	VERB_STARTTLS,
 	VERB_AUTH,
 	VERB_BDAT,
-	VERB_HTTP, /* GET, POST, Host: … : somebody's browser was sent here (ALPACA): the session
-		      ends */
+	/* GET, POST, Host: … : somebody's browser was sent here (ALPACA); the session ends. */
+	VERB_HTTP,
 	VERBS,
 };
 

@@ -206,8 +206,7 @@ static void field_status(struct text *text, const struct dsn_recipient *recipien
 		[DSN_EXPANDED] = 2};
 	struct enhanced status = recipient->status;
 
-	/* A delivery given up after the last temporary failure stays 4.x.x (RFC 3463 3.5: 4.4.7).
-	 */
+	/* A delivery given up after a last temporary failure stays 4.x.x (RFC 3463 3.5: 4.4.7). */
 	if (recipient->action != DSN_FAILED || status.class != 4)
 		status.class = classes[recipient->action];
 	text_put(text, SLICE("Status: "));

@@ -147,7 +147,7 @@ static enum mailbox_fault local_read(struct slice *s, struct arena *arena, struc
 }
 
 /* RFC 5321 4.1.3. The only registered tag is IPv6; an IPv4 address inside IPv6 is that IPv4
- * address (policy.md, 2), so that it has one form. */
+ * address (doc/policy.md, "Addresses"), so that it has one form. */
 static bool literal_read(struct slice s, struct arena *arena, struct mailbox *mailbox)
 {
 	if (s.len < 3 || s.at[s.len - 1] != ']')

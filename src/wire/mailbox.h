@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mail addresses as SMTP writes them (RFC 5321 section 4.1.2), in the one form in which they are
- * compared (policy.md, "Addresses"): source route dropped, domain in lower-case A-labels without a
- * last dot, local part in NFC. What a decision reads is only ever this form; what is sent on is
- * `local` as the client wrote it with its quotes, and `domain`.
+ * compared (doc/policy.md, "Addresses"): source route dropped, domain in lower-case A-labels
+ * without a last dot, local part in NFC. What a decision reads is only ever this form; what is sent
+ * on is `local` as the client wrote it with its quotes, and `domain`.
  */
 #ifndef WIRE_MAILBOX_H
 #define WIRE_MAILBOX_H
@@ -51,7 +51,7 @@ bool domain_normalise(struct slice s, struct arena *arena, struct slice *domain)
 /* `local` without +tag, lower-cased (ASCII and, by full mapping, beyond), for domains of ours. */
 struct slice mailbox_local_key(const struct mailbox *mailbox, struct arena *arena);
 /* Whether the next hop might read the local part as an address itself: % ! @ : / inside, or | - .
- * in front (policy.md; 553 5.1.3 in `any recipient` and `asked` domains). */
+ * in front (doc/policy.md, "Addresses"; 553 5.1.3 in `any recipient` and `asked` domains). */
 bool mailbox_is_risky(const struct mailbox *mailbox);
 
 #endif

@@ -6,8 +6,7 @@
 
 #include "base/text.h"
 
-/* Lines of `words` end in '\n' (or CRLF); lines written end in CRLF and have at most 76 characters.
- */
+/* Lines of `words` end in '\n' or CRLF; those written in CRLF, with at most 76 characters. */
 void text_quoted_printable(struct text *text, struct slice words);
 /* The value of an unstructured field: ASCII words, or encoded words where it must be; folded.
  * `name` is the field's, with its colon. Broken UTF-8 becomes U+FFFD. */

@@ -112,6 +112,26 @@ def test_links_of_the_documents_lead_somewhere():
                 assert os.path.exists(os.path.join(os.path.dirname(file), target)), f"{file}: {target}"
 
 
+def test_documents_that_the_code_names_are_there():
+    documents = tracked("*.md")
+    for file in tracked("src/*.c", "src/*.h", "src/*.def"):
+        for name in re.findall(r"[\w./-]+\.md\b", open(file).read()):
+            assert any(f"/{document}".endswith(f"/{name}") for document in documents), f"{file} names {name}"
+
+
+def test_every_command_and_option_is_in_the_manual():
+    page = open("man/postern.1").read()
+    options, commands = open("src/cmd/commands.c").read().split("cli_commands[] = {")
+    names = re.findall(r'^\t\{"([a-z]+)", "', commands, re.M)
+    built = re.findall(r'\{"(--?[a-z-]+)", (?:"[A-Z]+"|NULL), "[^"]', options)
+    assert len(names) > 5 and len(built) > 10
+    for name in names:
+        assert f".It Cm {name}" in page, name
+    for option in built:
+        words = f"Fl Fl {option[2:]}" if option.startswith("--") else f"Fl {option[1:]}"
+        assert words in page, option
+
+
 def test_the_layers_of_the_build_are_those_of_this_test():
     rooms = re.findall(r"^subdir\('(\w+)'\)", open("src/meson.build").read(), re.M)
     place = {room: number for number, layer in enumerate(LAYERS) for room in layer}

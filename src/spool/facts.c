@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What results files say, in memory: at start and during a checkpoint. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/panic.h"
+#include "spool/keeping.h"
+#include "spool/result.h"
+
+static struct slice fact_key(const uint64_t *id_and_origin)
+{
+	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
+}
+
+const struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
+{
+	uint64_t key[2] = {id, origin};
+
+	return store->facts ? map_get(store->facts, fact_key(key)) : NULL;
+}
+
+struct fact *fact_get(struct store *store, const struct record *record)
+{
+	uint64_t key[2] = {record->id, record->origin};
+	struct fact *fact = map_get(store->facts, fact_key(key));
+
+	if (fact)
+		return fact;
+	fact = calloc(1, sizeof *fact);
+	panic_if(!fact, "out of memory");
+	fact->id = record->id;
+	fact->origin = record->origin;
+	map_put(store->facts, fact_key(&fact->id), fact);
+	return fact;
+}
+
+struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient)
+{
+	if (recipient >= fact->count) {
+		size_t count = recipient < 2 ? recipient + 1 : 2 * recipient;
+		fact->recipients = realloc(fact->recipients, count * sizeof *fact->recipients);
+		panic_if(!fact->recipients, "out of memory");
+		memset(fact->recipients + fact->count, 0,
+			(count - fact->count) * sizeof *fact->recipients);
+		fact->count = count;
+	}
+	return &fact->recipients[recipient];
+}
+
+void fact_add(struct store *store, const struct record *record, struct slice payload)
+{
+	struct result_record result;
+
+	if (!result_decode(record->type, payload, &result) || record->type == RECORD_ATTEMPT)
+		return;
+	struct fact_recipient *known = fact_recipient(fact_get(store, record), result.recipient);
+	if (record->type == RECORD_RESULT && known->result == 0) {
+		known->result = result.result;
+		known->time = result.time;
+	} else if (record->type == RECORD_DEFER && result.attempt >= known->attempts) {
+		known->attempts = result.attempt;
+		known->next = result.time;
+	}
+}
+
+void facts_free(struct store *store)
+{
+	size_t at = 0;
+
+	for (struct fact *fact; store->facts && (fact = map_next(store->facts, &at));) {
+		free(fact->recipients);
+		free(fact);
+	}
+	map_free(store->facts);
+	store->facts = NULL;
+}
