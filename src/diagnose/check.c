@@ -47,7 +47,8 @@ static void put_verdict(struct text *out, const struct complaints *complaints, c
 {
 	text_escaped(out, slice_of(path ? path : "(built-in)"));
 	if (policy)
-		text_format(out, ": good, %zu clauses, policy %s", policy_clause_count(policy),
+		text_format(out, ": good, %zu %s, policy %s", policy_clause_count(policy),
+			policy_clause_count(policy) == 1 ? "clause" : "clauses",
 			policy_hash(policy));
 	else
 		text_format(out, ": %zu errors", complaints->errors);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "role/inside.h"
@@ -38,6 +39,7 @@ int role_main(const struct role_kind *kind, const struct role_start *start)
 	char words[512];
 	struct text text = TEXT_FIXED(words);
 
+	prctl(PR_SET_NAME, role_name_text(kind->name)); /* ps and top would call us "exe" */
 	ignore_signals();
 	if (give_up_privileges(start, supervisor, &text) != STATUS_OK) {
 		fprintf(stderr, "posternd: %s: %.*s\n", role_name_text(kind->name),

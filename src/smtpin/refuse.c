@@ -84,11 +84,31 @@ static void record(struct session *session, const struct facts *facts,
 	edge_record(session->edge, &line);
 }
 
+static enum stage session_stage(const struct session *session)
+{
+	if (!session->transaction)
+		return session->helo_len ? STAGE_HELO : STAGE_CONNECT;
+	return session->transaction->offered ? STAGE_RCPT : STAGE_MAIL;
+}
+
+/* Utters and writes down what no clause had a part in. `limits errors` bounds how often a session
+ * can make us do so. */
+static void refuse_and_record(struct session *session, const struct decision *decision)
+{
+	uint64_t id = edge_new_id(session->edge);
+	struct slice reply = utter(session, decision, id);
+	struct facts facts;
+
+	facts_gather(session, NULL, &facts);
+	record(session, &facts, decision, id, reply);
+}
+
 void refuse_form(struct session *session, enum reason reason, struct slice about)
 {
-	struct decision decision = decision_of(reason, STAGE_CONNECT, about, session->scratch);
+	struct decision decision =
+		decision_of(reason, session_stage(session), about, session->scratch);
 
-	utter(session, &decision, edge_new_id(session->edge));
+	refuse_and_record(session, &decision);
 	count_against(session, &decision);
 }
 
@@ -142,23 +162,12 @@ void refuse_mail(struct session *session, const struct offered_recipient *recipi
 	refuse_by_policy(session, &facts, &decision);
 }
 
-static enum stage session_stage(const struct session *session)
-{
-	if (!session->transaction)
-		return session->helo_len ? STAGE_HELO : STAGE_CONNECT;
-	return session->transaction->offered ? STAGE_RCPT : STAGE_MAIL;
-}
-
 void refuse_and_end(struct session *session, enum reason reason, struct slice about)
 {
 	struct decision decision =
 		decision_of(reason, session_stage(session), about, session->scratch);
-	uint64_t id = edge_new_id(session->edge);
-	struct slice reply = utter(session, &decision, id);
-	struct facts facts;
 
-	facts_gather(session, NULL, &facts);
-	record(session, &facts, &decision, id, reply);
+	refuse_and_record(session, &decision);
 	session->ending = true;
 }
 

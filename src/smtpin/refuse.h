@@ -3,8 +3,8 @@
  * The only door through which a 4xx or 5xx leaves. Each refusal is a row of the table of reasons or
  * a clause of the policy, is counted, and ends with its incident id.
  *
- * Errors of form are counted only. Decisions about mail, and refusals that end the session, are
- * written to the journal, where `why ID` finds them.
+ * All of them are written to the journal, where `why ID` finds them; how many errors of form a
+ * session can make is bounded by `limits errors`.
  */
 #ifndef SMTPIN_REFUSE_H
 #define SMTPIN_REFUSE_H

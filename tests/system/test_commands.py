@@ -134,6 +134,15 @@ def test_commands_without_a_daemon_end_with_3(relay):
         assert "daemon" in ran.stderr
 
 
+def test_why_finds_an_error_of_form_too(relay):
+    client = Client(relay.port)
+    client.say("EHLO x.example")
+    client.say("MAIL FROM:<a@b.example>")
+    number = re.search(r"\[why ([0-9A-Z-]+)\]", client.say("RCPT TO:<broken")).group(1)
+    told = relay.postern("why", number, status=0).stdout
+    assert "refused" in told and "501" in told
+
+
 def test_completion_knows_every_command():
     for shell in ("bash", "zsh", "fish"):
         ran = subprocess.run([POSTERN, "completion", shell], capture_output=True, text=True)
