@@ -123,7 +123,6 @@ void facts_settle(const struct policy *policy, struct facts *facts);
 
 /* ---- recipients and ways ---- */
 enum recipient_class { RECIPIENT_OURS_KNOWN, RECIPIENT_OURS_UNKNOWN, RECIPIENT_FOREIGN };
-enum recipient_class policy_classify(const struct policy *policy, const struct mailbox *recipient);
 /* Where mail for <postmaster> without a domain goes: the `postmaster` setting, else postmaster@ one
  * of our domains; NULL where there is neither (then it is an unknown recipient). */
 const struct mailbox *policy_postmaster(const struct policy *policy);

@@ -167,17 +167,6 @@ enum truth condition_value(struct question *q, uint32_t at)
 	return UNKNOWN_;
 }
 
-enum recipient_class policy_classify(const struct policy *policy, const struct mailbox *recipient)
-{
-	struct facts facts = {.has_recipient = true, .recipient = *recipient};
-	struct arena *arena = arena_new();
-	struct question q = question_of(policy, &facts, STAGE_RCPT, arena);
-	enum recipient_class class = recipient_class(&q);
-
-	arena_free(arena);
-	return class;
-}
-
 void facts_settle(const struct policy *policy, struct facts *facts)
 {
 	struct question q = question_of(policy, facts, STAGE_CONNECT, NULL);

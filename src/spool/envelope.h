@@ -20,8 +20,9 @@ enum body_flags {
 enum envelope_flags {
 	ENVELOPE_SMTPUTF8 = 1,
 	ENVELOPE_8BITMIME = 2,
-	ENVELOPE_BELIEVED = 4, /* a failure may be reported to the sender (policy.md, "Reports") */
-	ENVELOPE_REPORT = 8,   /* a report of ours */
+	ENVELOPE_BELIEVED =
+		4, /* a failure may be reported to the sender (doc/policy.md, "Reports") */
+	ENVELOPE_REPORT = 8, /* a report of ours */
 };
 
 struct envelope_recipient {

@@ -2,7 +2,7 @@
 /*
  * A test rig: a real store and a real writer in the simulated loop over a disk in memory, joined
  * without processes. It remembers what was acknowledged and what was flushed as done, and says
- *after a restart whether everything is as promised.
+ * after a restart whether everything is as promised.
  *
  *	struct rig *rig = rig_open(seed);
  *	rig_start(rig);                       store_open, writer

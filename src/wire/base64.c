@@ -2,8 +2,6 @@
 /* Base 64. The contract is in base64.h. */
 #include "wire/base64.h"
 
-enum { LINE_OCTETS = 57 }; /* 76 characters */
-
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* One to three octets give four characters. */
@@ -23,14 +21,6 @@ void text_base64(struct text *text, struct slice bytes)
 {
 	for (size_t at = 0; at < bytes.len; at += 3)
 		text_group(text, slice_part(bytes, at, at + 3));
-}
-
-void text_base64_lines(struct text *text, struct slice bytes)
-{
-	for (size_t at = 0; at < bytes.len; at += LINE_OCTETS) {
-		text_base64(text, slice_part(bytes, at, at + LINE_OCTETS));
-		text_put(text, SLICE("\r\n"));
-	}
 }
 
 static bool digit_value(char c, uint32_t *value)

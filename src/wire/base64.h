@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Base 64 (RFC 4648 section 4), strictly: no white space, padded, unused bits zero. For AUTH and
- * for encoded words and parts of the reports we write.
+ * for encoded words in the reports we write.
  */
 #ifndef WIRE_BASE64_H
 #define WIRE_BASE64_H
@@ -11,8 +11,6 @@
 #include "base/text.h"
 
 void text_base64(struct text *text, struct slice bytes);
-/* In lines of 76 characters, each with CRLF (RFC 2045 section 6.8). */
-void text_base64_lines(struct text *text, struct slice bytes);
 /* False if `s` is no base 64. *bytes lies in `arena`. */
 bool base64_decode(struct slice s, struct arena *arena, struct slice *bytes) MUST_USE;
 
