@@ -8,18 +8,6 @@
 
 #include "policy/model.h"
 
-enum fact {
-#define FACT(id, ...) FACT_##id,
-#include "policy/facts.def"
-#undef FACT
-	FACTS
-};
-struct fact_row {
-	struct slice name;
-	enum stage stage;
-	struct slice source;
-};
-const struct fact_row *fact_row(enum fact fact);
 bool fact_is_known(const struct facts *facts, enum fact fact);
 
 enum atom {
@@ -40,7 +28,14 @@ enum atom_argument {
 	TAKES_DOMAIN,
 	TAKES_LIST,
 	TAKES_SIZE,
-	TAKES_NUMBER
+	TAKES_NUMBER,
+	TAKES_ACCOUNT,     /* a name in quotes: node.text */
+	TAKES_GROUP,       /* a bare name: node.text */
+	TAKES_CERTIFICATE, /* a declared name: node.index of certificates */
+	TAKES_RESULT,      /* pass, fail, softfail, neutral, none, permerror: node.text */
+	TAKES_POLICY,      /* none, quarantine, reject: node.text */
+	TAKES_ZONE,        /* a zone in lower case: node.text; `returning`: node.nets */
+	TAKES_HEADER       /* a field's name: node.text; a pattern: node.domain */
 };
 
 /* A sender or recipient, seen through the policy; found when first asked for. */

@@ -115,6 +115,13 @@ static void argument_read(struct parser *p, enum atom_argument argument, uint32_
 	case TAKES_LIST: node->index = parser_list(p, false); return;
 	case TAKES_SIZE: node->number = parser_size(p, "a size like 25 MB"); return;
 	case TAKES_NUMBER: node->number = parser_number(p, "a number", UINT32_MAX); return;
+	case TAKES_ACCOUNT:
+	case TAKES_GROUP:
+	case TAKES_CERTIFICATE:
+	case TAKES_RESULT:
+	case TAKES_POLICY:
+	case TAKES_ZONE:
+	case TAKES_HEADER: parser_unexpected(p); return;
 	}
 }
 

@@ -24,12 +24,32 @@
 		&(table)->at[(table)->count++])
 void table_grow(struct arena *arena, void *at, size_t *size, size_t count, size_t each);
 
+/* What `owns` names. */
+enum owned_kind { OWNED_ADDRESS, OWNED_DOMAIN, OWNED_LIST, OWNED_ANY_SENDER, OWNED_ANY_AUTHOR };
+struct owned {
+	enum owned_kind kind;
+	struct slice text; /* an address's key (party_key(), without tag) or `*@domain`; a domain */
+	struct slice domain; /* of an address */
+	uint32_t list;       /* OWNED_LIST */
+	struct token token;
+};
+struct certificate_row {
+	struct slice name;
+	struct token name_token;
+	struct slice fingerprint; /* "SHA256:…", hex digits in lower case */
+	struct owned *owns;
+	size_t owns_count;
+	bool used, relays;
+};
+
 struct network_row {
 	struct slice name;
 	struct token name_token;
 	struct network *nets;
 	struct token *net_tokens;
 	size_t net_count;
+	struct owned *owns;
+	size_t owns_count;
 	bool shared, used, relays;
 };
 
@@ -63,9 +83,26 @@ struct target {
 		hosts; /* ROUTE_HOSTS: "host:port" blank-separated; ROUTE_MAILDIR: the pattern */
 };
 
-enum known_kind { KNOWN_ANY, KNOWN_LISTED };
-struct domain_row { /* one for each name of a `domain` statement */
-	struct slice name;
+enum known_kind { KNOWN_ANY, KNOWN_LISTED, KNOWN_ACCOUNTS, KNOWN_ASKED };
+/* A file of aliases: "alias: target, target". */
+struct alias_row {
+	struct slice name;     /* key, as of party_key(), without tag */
+	struct slice *targets; /* addresses in the one form */
+	size_t target_count;
+	struct token token; /* the line */
+};
+struct aliases_row {
+	struct slice path;
+	struct token token;
+	struct alias_row *rows;
+	size_t count;
+	struct map *names; /* key -> struct alias_row * */
+};
+struct domain_row {        /* one for each name of a `domain` statement */
+	struct slice name; /* `*.example.org`: "example.org" with `below` */
+	bool below;        /* its sub-domains, not itself */
+	bool has_aliases;
+	uint32_t aliases; /* index of its aliases_row */
 	struct token token;
 	enum known_kind known;
 	uint32_t list; /* KNOWN_LISTED: index of its list_row */
@@ -75,17 +112,51 @@ struct domain_row { /* one for each name of a `domain` statement */
 
 enum node_kind { NODE_ATOM, NODE_NOT, NODE_AND, NODE_OR };
 struct node {
-	uint8_t kind;         /* enum node_kind */
-	uint8_t atom;         /* enum atom */
-	uint32_t left, right; /* of AND and OR; NOT has `left` */
-	uint32_t index;       /* of a network or a list; an enum service */
+	uint8_t kind;               /* enum node_kind */
+	uint8_t atom;               /* enum atom */
+	uint32_t left, right;       /* of AND and OR; NOT has `left` */
+	uint32_t index;             /* of a network, a certificate or a list; an enum service */
+	uint32_t term;              /* of an atom: the same for equal atoms (filled by compiling) */
+	const struct network *nets; /* `returning`; none: any answer in 127.0.0.0/8 counts */
+	uint32_t net_count;
 	uint64_t number;
 	struct slice text;   /* pattern, domain, or an address's local part */
 	struct slice domain; /* of an address */
 	struct network net;
 };
 
-enum clause_kind { CLAUSE_RELAY, CLAUSE_REFUSE, CLAUSE_DEFER };
+enum clause_kind { CLAUSE_RELAY, CLAUSE_REFUSE, CLAUSE_DEFER, CLAUSE_FORWARD, CLAUSE_LIMIT };
+enum credential {
+	CREDENTIAL_NETWORK,
+	CREDENTIAL_AUTHENTICATED,
+	CREDENTIAL_ACCOUNT,
+	CREDENTIAL_GROUP,
+	CREDENTIAL_CERTIFICATE,
+	CREDENTIAL_RECENT_POP,
+	CREDENTIAL_LOCAL, /* any user */
+	CREDENTIAL_LOCAL_USER
+};
+/* What a `limit` counts for each of (or `together`). */
+enum counted {
+	COUNTED_AUTHENTICATED,
+	COUNTED_ACCOUNT,
+	COUNTED_GROUP,
+	COUNTED_NETWORK,
+	COUNTED_CERTIFICATE,
+	COUNTED_CLIENT,
+	COUNTED_SENDER,
+	COUNTED_SENDER_DOMAIN,
+	COUNTED_RECIPIENT
+};
+struct limit {
+	enum counted counted;
+	struct slice name; /* of an account or a group */
+	uint32_t index;    /* of a network or a certificate */
+	uint64_t most;
+	bool recipients; /* counted are recipients, else messages */
+	bool together;
+	mono_ns period;
+};
 struct clause {
 	enum clause_kind kind;
 	enum stage stage; /* at which all its facts are known; one that names `size`: STAGE_END */
@@ -95,7 +166,13 @@ struct clause {
 	uint32_t condition;  /* NO_NODE: always true */
 	struct clause_place place;
 	/* relay for: */
-	uint32_t network;
+	enum credential credential;
+	uint32_t network;  /* index of the network or the certificate */
+	struct slice name; /* of the account, group or local user */
+	mono_ns within;    /* recent-pop; 0: as written nowhere, 30 minutes */
+	/* forward for: an alias's key, or a domain */
+	struct slice forward_address, forward_domain;
+	struct limit limit;
 	/* refuse, defer: */
 	enum reason reason;
 	uint64_t number; /* the limit its reason speaks of */
@@ -111,6 +188,34 @@ struct deliver_row {
 	unsigned rank; /* 0 without a condition; the greater, the more specific */
 	struct target target;
 	struct clause_place place;
+};
+
+/* `sign`, kept for the room that signs. */
+struct sign_row {
+	struct slice domain; /* "*" for every other */
+	uint32_t condition;
+	unsigned rank;
+	struct slice selector, key_path;
+	struct token token;
+	struct clause_place place;
+};
+
+/* `expect`: what must stay true. */
+struct expect_row {
+	enum verdict verdict;
+	bool has_status;
+	struct enhanced status;
+	struct slice listener; /* empty: submission with an account, else smtp */
+	bool has_client;
+	struct network client; /* a single address, or a network: every edge of it is tried */
+	struct slice account, certificate;
+	bool has_helo, has_sender, has_from, has_to, tls;
+	struct slice helo;
+	struct mailbox sender, from, to;
+	uint32_t *given; /* nodes: atoms, or NOT of one */
+	size_t given_count;
+	struct clause_place place;
+	struct token token;
 };
 
 /* A name used before it need be declared; resolved when all is read. */
@@ -138,6 +243,10 @@ struct policy {
 	TABLE(struct node) nodes;
 	TABLE(struct clause) clauses;
 	TABLE(struct deliver_row) delivers;
+	TABLE(struct certificate_row) certificates;
+	TABLE(struct aliases_row) aliases;
+	TABLE(struct sign_row) signs;
+	TABLE(struct expect_row) expects;
 
 	struct map *network_names; /* network_row index + 1, as (void *) */
 	struct map *domain_names;  /* index + 1 while it is read, then struct domain_row * */

@@ -108,6 +108,60 @@ struct decision {
  * whether some clause fires already; what is not refused yet is VERDICT_ACCEPT. */
 void policy_decide(const struct policy *policy, const struct facts *facts, enum stage stage,
 	struct arena *arena, struct decision *decision);
+/* ---- what must be found out first ---- */
+
+/* A question for somebody else: DNS, accounts, a filter. */
+struct wanted {
+	enum fact fact;
+	struct slice argument; /* a zone, an account; as in struct fact_answer */
+};
+/* The questions whose answers could still change what policy_decide() says at `stage`, and that are
+ * not answered in `facts`: those a clause rests on that is unknown without them. Ask them all at
+ * once, add the answers, and decide; none is left out that matters, none is asked in vain. */
+size_t policy_wanted(const struct policy *policy, const struct facts *facts, enum stage stage,
+	struct arena *arena, const struct wanted **wanted);
+
+/* The counters of `limit` clauses that this recipient (of this message) would take a place in. The
+ * edge reserves them all, adds what it heard as facts.counters, decides, and gives the places back
+ * if the recipient or the transaction comes to nothing. */
+struct counter_wanted {
+	uint32_t clause;
+	struct slice
+		key; /* who and what and period: "network office 192.0.2.7 messages 60000000000" */
+	uint64_t most;
+	mono_ns period;
+	bool recipients; /* else messages: reserved with the first recipient */
+};
+size_t policy_counters(const struct policy *policy, const struct facts *facts, struct arena *arena,
+	const struct counter_wanted **counters);
+
+/* What a recipient stands for (doc/policy.md, "Aliases"): itself, or the addresses at the end of
+ * its aliases. Decide for each with facts.alias set where it is not itself; the strictest speaks
+ * (policy_strictest()). False: more than ALIAS_TARGETS_MAX, which load would have refused. */
+enum { ALIAS_TARGETS_MAX = 1000 };
+struct expansion {
+	struct mailbox target;
+	bool is_alias;  /* the target is not the recipient itself */
+	bool forwarded; /* it is foreign: leaves with a return address of ours */
+};
+size_t policy_expand(const struct policy *policy, const struct mailbox *recipient,
+	struct arena *arena, const struct expansion **targets);
+
+/* After-data clauses that could tell these two recipients of one message apart: a stranger is asked
+ * to send the second in a transaction of its own (452 4.5.3). */
+bool policy_tells_apart(const struct policy *policy, const struct facts *first,
+	const struct facts *second, struct arena *arena);
+/* Whether the client is known as someone (an account, certificate, local user, lease, or network
+ * that owns): its messages are split after the data. */
+bool policy_knows_client(
+	const struct policy *policy, const struct facts *facts, struct arena *arena);
+
+/* An atom, or `not` and an atom, in the policy's own words: `trial --fact`. False with words in
+ * `why`. It lives in `arena`; valid for this policy alone. */
+bool policy_given_parse(const struct policy *policy, struct slice text, struct arena *arena,
+	struct given *given, struct text *why) MUST_USE;
+
+/* ---- clauses ---- */
 struct clause_place policy_clause(const struct policy *policy, uint32_t clause);
 size_t policy_clause_count(const struct policy *policy);
 /* Whether some clause can fire only at this stage or later: what the edge need not ask again. */
