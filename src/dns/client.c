@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/panic.h"
+#include "base/text.h"
 #include "dns/rdata.h"
 #include "run/channel.h"
 
@@ -18,7 +19,15 @@ struct dns_client {
 	struct loop *loop;
 	struct channel *channel; /* NULL: no resolver */
 	struct map *waiting;     /* of struct question by its number */
+	struct map *lists;       /* of struct health by its key */
 	uint32_t last;
+};
+
+/* Of a list; as many as configurations have named since the start. */
+struct health {
+	struct text key; /* "a bl.example" or "d bl.example" */
+	struct text why;
+	bool believed;
 };
 
 /* Lies on the stack of the task that asks. */
@@ -44,44 +53,105 @@ static void question_end(struct question *question)
 
 /* ---- answers ---- */
 
-static bool records_read(const struct resolve_answer *packet, struct question *question)
+static bool records_read(const struct resolve_answer *packet, enum dns_type type,
+	struct arena *arena, struct dns_answer *answer)
 {
-	struct dns_answer *answer = question->answer;
 	struct reader in = reader_of(packet->records);
 	struct resolve_record record;
 
 	if (packet->count > packet->records.len)
 		return false; /* each takes at least a byte: bounds what is allocated */
-	answer->records = ARENA_ARRAY(question->arena, struct dns_record, packet->count);
+	answer->records = ARENA_ARRAY(arena, struct dns_record, packet->count);
 	for (; answer->count < packet->count; answer->count++)
 		if (!resolve_record_read(&in, &record) ||
-			!record_from_packet(question->type, &record, question->arena,
-				&answer->records[answer->count]))
+			!record_from_packet(type, &record, arena, &answer->records[answer->count]))
 			return false;
 	return read_at_end(&in);
 }
 
-static bool answer_read(const struct resolve_answer *packet, struct question *question)
+bool dns_answer_of(const struct resolve_answer *packet, enum dns_type type, struct arena *arena,
+	struct dns_answer *answer)
 {
-	*question->answer = (struct dns_answer){
+	*answer = (struct dns_answer){
 		.outcome = (enum dns_outcome)packet->outcome,
 		.secure = packet->secure,
 		.ttl = packet->ttl,
-		.why = arena_slice(question->arena, packet->why),
+		.why = arena_slice(arena, packet->why),
 	};
-	if (packet->outcome > DNS_CANNOT_TELL || !records_read(packet, question))
+	if (packet->outcome > DNS_CANNOT_TELL || !records_read(packet, type, arena, answer))
 		return false;
 	return (packet->outcome == DNS_FOUND) == (packet->count > 0);
 }
+
+static bool answer_read(const struct resolve_answer *packet, struct question *question)
+{
+	return dns_answer_of(packet, question->type, question->arena, question->answer);
+}
+
+/* ---- lists ---- */
+
+static void health_key(struct text *key, struct slice zone, bool of_domains)
+{
+	text_put(key, of_domains ? SLICE("d ") : SLICE("a "));
+	text_put(key, zone);
+}
+
+static void health_take(struct dns_client *client, const struct resolve_health *packet)
+{
+	struct text key = TEXT_GROWING;
+
+	health_key(&key, packet->zone, packet->of_domains);
+	struct health *health = map_get(client->lists, text_slice(&key));
+	if (health) {
+		text_free(&key);
+	} else {
+		health = calloc(1, sizeof *health);
+		panic_if(!health, "out of memory");
+		*health = (struct health){.key = key, .why = TEXT_GROWING};
+		map_put(client->lists, text_slice(&health->key), health);
+	}
+	health->believed = packet->believed;
+	text_clear(&health->why);
+	text_put(&health->why, packet->why);
+}
+
+bool dns_client_believes(
+	const struct dns_client *client, struct slice zone, bool of_domains, struct slice *why)
+{
+	char room[DNS_NAME_MAX + 8];
+	struct text key = TEXT_FIXED(room);
+
+	health_key(&key, zone, of_domains);
+	const struct health *health = map_get(client->lists, text_slice(&key));
+	*why = health ? text_slice(&health->why) : SLICE_NONE;
+	return !health || health->believed;
+}
+
+static void lists_free(struct dns_client *client)
+{
+	size_t at = 0;
+
+	for (struct health *health; (health = map_next(client->lists, &at));) {
+		text_free(&health->key);
+		text_free(&health->why);
+		free(health);
+	}
+	map_free(client->lists);
+}
+
+/* ---- what the resolver says ---- */
 
 static void client_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
 	struct dns_client *client = owner;
 	struct resolve_answer packet;
+	struct resolve_health health;
 
 	(void)channel;
 	(void)fd;
+	if (type == RESOLVE_HEALTH && resolve_health_read(body, &health))
+		health_take(client, &health);
 	if (type != RESOLVE_ANSWER || !resolve_answer_read(body, &packet))
 		return;
 	uint64_t number = packet.request;
@@ -175,6 +245,7 @@ struct dns_client *dns_client_open(struct loop *loop)
 	client->dns.ask = client_ask;
 	client->loop = loop;
 	client->waiting = map_new(seed);
+	client->lists = map_new(seed);
 	return client;
 }
 
@@ -185,6 +256,7 @@ void dns_client_close(struct dns_client *client)
 	panic_if(map_count(client->waiting) > 0, "a task still waits for the resolver");
 	channel_close(client->channel);
 	map_free(client->waiting);
+	lists_free(client);
 	free(client);
 }
 

@@ -21,6 +21,15 @@ void dns_client_close(struct dns_client *client); /* no task waits in it; NULL i
 /* A channel end to the (new) resolver, owned from here on. */
 void dns_client_connect(struct dns_client *client, int fd);
 struct dns *dns_client_dns(struct dns_client *client);
+/* What the resolver's test of a list found; a list that it has not told of is believed. `why` lives
+ * until the resolver tells again. */
+bool dns_client_believes(
+	const struct dns_client *client, struct slice zone, bool of_domains, struct slice *why);
 size_t dns_client_waiting(const struct dns_client *client);
+
+/* The answer that a packet holds, in `arena`; false if it is not well-formed. */
+struct resolve_answer;
+bool dns_answer_of(const struct resolve_answer *packet, enum dns_type type, struct arena *arena,
+	struct dns_answer *answer);
 
 #endif

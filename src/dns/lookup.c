@@ -239,6 +239,15 @@ static bool anchor_set(struct lookups *lookups, bool local)
 	return !local || context_set(lookups->context, "harden-dnssec-stripped:", "no");
 }
 
+/* libunbound answers for this host's own addresses itself; who names a name server is told what
+ * that one says. */
+static bool own_zones_remove(struct ub_ctx *context)
+{
+	return ub_ctx_zone_remove(context, "127.in-addr.arpa.") == 0 &&
+	       ub_ctx_zone_remove(context, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+					   "0.0.0.0.0.ip6.arpa.") == 0;
+}
+
 static bool context_configure(struct lookups *lookups, struct slice servers, struct text *why)
 {
 	bool local = false;
@@ -253,6 +262,7 @@ static bool context_configure(struct lookups *lookups, struct slice servers, str
 		return false;
 	if (context_unblock(lookups->context) && anchor_set(lookups, local) &&
 		ub_ctx_async(lookups->context, 1) == 0 &&
+		(servers.len == 0 || own_zones_remove(lookups->context)) &&
 		ub_ctx_zone_remove(lookups->context, "test.") == 0) /* settles the rest: last */
 		return true;
 	text_put(why, SLICE("libunbound does not take one of our settings"));

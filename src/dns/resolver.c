@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/panic.h"
+#include "dns/client.h"
 #include "dns/lookup.h"
 #include "packets/report.h"
 #include "run/channel.h"
@@ -14,12 +16,16 @@ enum { ANSWER_MAX = 3960 }; /* records and words of struct lookup_buffers, and w
 
 struct resolver {
 	struct role *role;
-	resolver_setting *setting;
-	struct arena *settled, *prepared; /* hold `servers` and `next_servers` */
-	struct slice servers, next_servers;
+	resolver_find *find;
+	struct arena *settled, *prepared; /* hold `servers` and `next_settings` */
+	struct slice servers;
+	struct resolver_settings next_settings;
 	struct lookups *lookups, *next; /* next: prepared, not switched to */
 	struct list askers;
 	uint64_t asked;
+	/* The tests of lists ask as every other role does, over a channel to ourselves. */
+	struct dns_client *self;
+	struct list_tests *tests;
 };
 
 struct asker {
@@ -92,22 +98,92 @@ static void asker_ask(struct asker *asker, const struct resolve_ask *ask)
 	lookup_start(resolver->lookups, &query->lookup, (enum dns_type)ask->type, ask->name);
 }
 
-static void status_answer(struct asker *asker, uint32_t request)
+/* ---- the lists ---- */
+
+static void health_send(struct channel *channel, const struct list_state *state)
 {
-	const struct resolver *resolver = asker->resolver;
-	const struct lookups *lookups = resolver->lookups;
-	char piece[256], body[512];
-	struct text json = TEXT_FIXED(piece);
+	char body[1024];
 	struct writer out = writer_over(body, sizeof body);
 
-	text_format(&json, "{\"role\":\"resolver\",\"asked\":%llu,\"waiting\":%zu,\"dnssec\":%s}",
-		(unsigned long long)resolver->asked, lookups ? lookups_running(lookups) : 0,
-		lookups && lookups_validate(lookups) ? "true" : "false");
-	report_answer_write(
-		&out, &(struct report_answer){
-			      .request = request, .last = true, .piece = text_slice(&json)});
-	if (channel_send(asker->channel, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
-		return; /* control asks again */
+	resolve_health_write(&out, &(struct resolve_health){.of_domains = state->name.of_domains,
+					   .believed = state->health == LIST_BELIEVED,
+					   .zone = state->name.zone,
+					   .why = state->why});
+	panic_if(out.bad, "the health of a list does not fit a packet");
+	if (channel_send(channel, RESOLVE_HEALTH, writer_slice(&out), -1) != SENT)
+		return; /* full: it is told at the next change; until then it asks the list */
+}
+
+static void health_changed(void *owner, const struct list_state *state)
+{
+	struct resolver *resolver = owner;
+	bool believed = state->health == LIST_BELIEVED;
+
+	role_log(resolver->role, believed ? LEVEL_INFO : LEVEL_WARN, "list",
+		"the list %.*s is %s%s%.*s", SLICE_ARGS(state->name.zone),
+		believed ? "believed" : "not believed", believed ? "" : ": ",
+		SLICE_ARGS(state->why));
+	LIST_EACH (struct asker, asker, &resolver->askers, link)
+		health_send(asker->channel, state);
+}
+
+static void health_tell_all(const struct asker *asker)
+{
+	const struct list_tests *tests = asker->resolver->tests;
+
+	for (size_t i = 0; i < list_tests_count(tests); i++)
+		if (list_tests_state(tests, i)->health != LIST_UNTESTED)
+			health_send(asker->channel, list_tests_state(tests, i));
+}
+
+/* ---- status ---- */
+
+static void put_list(struct text *json, const struct list_state *state)
+{
+	json_put_text(json, SLICE("{\"zone\":"), state->name.zone);
+	json_put_text(json, SLICE(",\"of\":"),
+		state->name.of_domains ? SLICE("domains") : SLICE("addresses"));
+	if (state->health != LIST_UNTESTED) {
+		json_put_truth(json, SLICE(",\"believed\":"), state->health == LIST_BELIEVED);
+		json_put_time(json, SLICE(",\"tested\":"), state->tested);
+	}
+	json_put_known(json, SLICE(",\"why\":"), state->why);
+	text_char(json, '}');
+}
+
+static void put_status(struct text *json, const struct resolver *resolver)
+{
+	const struct lookups *lookups = resolver->lookups;
+
+	json_put_number(json, SLICE("{\"role\":\"resolver\",\"asked\":"), resolver->asked);
+	json_put_number(json, SLICE(",\"waiting\":"), lookups ? lookups_running(lookups) : 0);
+	json_put_truth(json, SLICE(",\"dnssec\":"), lookups && lookups_validate(lookups));
+	text_put(json, SLICE(",\"lists\":["));
+	for (size_t i = 0; i < list_tests_count(resolver->tests); i++) {
+		if (i)
+			text_char(json, ',');
+		put_list(json, list_tests_state(resolver->tests, i));
+	}
+	text_put(json, SLICE("]}"));
+}
+
+/* Full: control asks again. */
+static void status_answer(struct asker *asker, uint32_t request)
+{
+	enum { PIECE = 3000 };
+	char body[PIECE + 64];
+	struct text json = TEXT_GROWING;
+
+	put_status(&json, asker->resolver);
+	for (struct slice left = text_slice(&json); left.len; left = slice_from(left, PIECE)) {
+		struct writer out = writer_over(body, sizeof body);
+		report_answer_write(&out, &(struct report_answer){.request = request,
+						  .last = left.len <= PIECE,
+						  .piece = slice_part(left, 0, PIECE)});
+		if (channel_send(asker->channel, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
+			break;
+	}
+	text_free(&json);
 }
 
 static void asker_receive(
@@ -145,6 +221,32 @@ static void asker_gone(void *owner, struct channel *channel)
 
 /* ---- the role ---- */
 
+static struct asker *asker_add(struct resolver *resolver, int fd)
+{
+	struct asker *asker = calloc(1, sizeof *asker);
+
+	panic_if(!asker, "out of memory");
+	asker->resolver = resolver;
+	list_init(&asker->queries);
+	list_append(&resolver->askers, &asker->link);
+	asker->channel = channel_open(resolver->role->loop, fd,
+		(struct channel_user){
+			.receive = asker_receive, .gone = asker_gone, .owner = asker});
+	return asker;
+}
+
+static void self_open(struct resolver *resolver)
+{
+	int fds[2];
+
+	panic_if(!channel_pair(fds), "no channel to ourselves: %m");
+	resolver->self = dns_client_open(resolver->role->loop);
+	dns_client_connect(resolver->self, fds[0]);
+	asker_add(resolver, fds[1]);
+	resolver->tests = list_tests_open(
+		resolver->role->loop, dns_client_dns(resolver->self), health_changed, resolver);
+}
+
 void *resolver_start(struct role *role)
 {
 	/* `kind` is the first member of a struct resolver_role; its only maker is that macro. */
@@ -153,10 +255,11 @@ void *resolver_start(struct role *role)
 
 	panic_if(!resolver, "out of memory");
 	resolver->role = role;
-	resolver->setting = kind->setting;
+	resolver->find = kind->find;
 	resolver->settled = arena_new();
 	resolver->prepared = arena_new();
 	list_init(&resolver->askers);
+	self_open(resolver);
 	return resolver;
 }
 
@@ -167,20 +270,18 @@ bool resolver_prepare(void *state, struct slice bundle, struct text *why)
 	lookups_close(resolver->next);
 	resolver->next = NULL;
 	arena_reset(resolver->prepared);
-	if (!resolver->setting(bundle, resolver->prepared, &resolver->next_servers, why))
+	resolver->next_settings = (struct resolver_settings){0};
+	if (!resolver->find(bundle, resolver->prepared, &resolver->next_settings, why))
 		return false;
-	if (resolver->lookups && slice_is(resolver->servers, resolver->next_servers))
+	struct slice servers = resolver->next_settings.servers;
+	if (resolver->lookups && slice_is(resolver->servers, servers))
 		return true;
-	resolver->next = lookups_open(resolver->role->loop, resolver->next_servers, why);
+	resolver->next = lookups_open(resolver->role->loop, servers, why);
 	return resolver->next != NULL;
 }
 
-void resolver_switch_over(void *state)
+static void use_next_servers(struct resolver *resolver)
 {
-	struct resolver *resolver = state;
-
-	if (!resolver->next)
-		return; /* the same name servers: the cache is kept */
 	if (!resolver->lookups && !lookups_validate(resolver->next))
 		role_log(resolver->role, LEVEL_INFO, "dnssec",
 			"no root trust anchor found: DNS answers are not validated (Debian: "
@@ -189,23 +290,25 @@ void resolver_switch_over(void *state)
 	resolver->lookups = resolver->next;
 	resolver->next = NULL;
 	arena_reset(resolver->settled);
-	resolver->servers = arena_slice(resolver->settled, resolver->next_servers);
+	resolver->servers = arena_slice(resolver->settled, resolver->next_settings.servers);
+}
+
+void resolver_switch_over(void *state)
+{
+	struct resolver *resolver = state;
+	const struct resolver_settings *settings = &resolver->next_settings;
+
+	if (resolver->next) /* else the same name servers: the cache is kept */
+		use_next_servers(resolver);
+	list_tests_use(resolver->tests, settings->lists, settings->list_count);
 }
 
 void resolver_peer(void *state, enum role_name name, unsigned slot, int fd)
 {
-	struct resolver *resolver = state;
-	struct asker *asker = calloc(1, sizeof *asker);
-
-	(void)name;
 	(void)slot;
-	panic_if(!asker, "out of memory");
-	asker->resolver = resolver;
-	list_init(&asker->queries);
-	list_append(&resolver->askers, &asker->link);
-	asker->channel = channel_open(resolver->role->loop, fd,
-		(struct channel_user){
-			.receive = asker_receive, .gone = asker_gone, .owner = asker});
+	struct asker *asker = asker_add(state, fd);
+	if (name == ROLE_EDGE)
+		health_tell_all(asker);
 }
 
 void resolver_grant(void *state, const struct setup_grant *what, int fd)
@@ -222,18 +325,26 @@ void resolver_go(void *state)
 	role_is_ready(resolver->role);
 }
 
+static void resolver_close(void *owner)
+{
+	struct resolver *resolver = owner;
+	struct role *role = resolver->role;
+
+	dns_client_close(resolver->self);
+	arena_free(resolver->settled);
+	arena_free(resolver->prepared);
+	free(resolver);
+	role_has_ended(role);
+}
+
 /* Nothing here is worth waiting for: who still asks is ending as well. */
 void resolver_stop(void *state)
 {
 	struct resolver *resolver = state;
-	struct role *role = resolver->role;
 
 	LIST_EACH (struct asker, asker, &resolver->askers, link)
 		asker_free(asker);
 	lookups_close(resolver->lookups);
 	lookups_close(resolver->next);
-	arena_free(resolver->settled);
-	arena_free(resolver->prepared);
-	free(resolver);
-	role_has_ended(role);
+	list_tests_close(resolver->tests, resolver_close);
 }

@@ -249,15 +249,15 @@ static void ask_all(struct task *task, void *arg)
 /* ---- the role ---- */
 
 /* The "bundle" of this test is the setting itself. */
-static bool setting_of_test(
-	struct slice bundle, struct arena *arena, struct slice *servers, struct text *why)
+static bool settings_of_test(struct slice bundle, struct arena *arena,
+	struct resolver_settings *settings, struct text *why)
 {
 	(void)why;
-	*servers = arena_slice(arena, bundle);
+	settings->servers = arena_slice(arena, bundle);
 	return true;
 }
 
-static const struct resolver_role kind = RESOLVER_ROLE(setting_of_test);
+static const struct resolver_role kind = RESOLVER_ROLE(settings_of_test);
 
 static void deaf(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {

@@ -17,6 +17,7 @@ enum report_type {
 	REPORT_HAVE,   /* control → queue: every event up to and with sequence u64 is kept */
 	REPORT_ASK,    /* control → role: a question as JSON: {"ask":"queue", …} */
 	REPORT_ANSWER, /* role → control: a piece of the answer */
+	REPORT_SYNC,   /* queue → control: make durable what you have, and say HAVE; no body */
 };
 
 struct report_event {

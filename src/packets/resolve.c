@@ -61,6 +61,25 @@ bool resolve_answer_read(struct slice body, struct resolve_answer *m)
 	return read_at_end(&in) && records_are_whole(m->records, m->count);
 }
 
+void resolve_health_write(struct writer *out, const struct resolve_health *m)
+{
+	write_u8(out, m->of_domains);
+	write_u8(out, m->believed);
+	write_counted(out, m->zone);
+	write_counted(out, m->why);
+}
+
+bool resolve_health_read(struct slice body, struct resolve_health *m)
+{
+	struct reader in = reader_of(body);
+
+	m->of_domains = read_bool(&in);
+	m->believed = read_bool(&in);
+	m->zone = read_counted(&in);
+	m->why = read_counted(&in);
+	return read_at_end(&in);
+}
+
 void resolve_record_write(struct writer *out, const struct resolve_record *m)
 {
 	write_u16(out, m->preference);

@@ -6,13 +6,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { DECODERS = 2 };
+enum { DECODERS = 3 };
 
 static void decode(unsigned which, struct slice body)
 {
 	switch (which) {
 	case 0: DECODES_TO_ONE_FORM(resolve_ask, body); break;
-	default: DECODES_TO_ONE_FORM(resolve_answer, body); break;
+	case 1: DECODES_TO_ONE_FORM(resolve_answer, body); break;
+	default: DECODES_TO_ONE_FORM(resolve_health, body); break;
 	}
 }
 

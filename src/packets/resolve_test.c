@@ -20,6 +20,11 @@ ROUND_TRIP(answer_comes_back, resolve_answer, false,
 	.request = 1, .outcome = 2, .secure = true, .cut = false, .ttl = 3600, .count = 2,
 	.records = TWO_RECORDS, .why = SLICE("none"))
 
+ROUND_TRIP(health_comes_back, resolve_health, false,
+	BOTH(of_domains) && BOTH(believed) && BOTH_SLICE(zone) && BOTH_SLICE(why),
+	.of_domains = true, .believed = false, .zone = SLICE("bl.example"),
+	.why = SLICE("it lists everything"))
+
 static void records_come_back_in_order(void **state)
 {
 	char buffer[64];
@@ -66,6 +71,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ask_comes_back),
 		cmocka_unit_test(answer_comes_back),
+		cmocka_unit_test(health_comes_back),
 		cmocka_unit_test(records_come_back_in_order),
 		cmocka_unit_test(an_answer_holds_exactly_the_records_it_promises),
 	};

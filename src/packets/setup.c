@@ -12,6 +12,7 @@ static const char *const names[ROLE_NAMES] = {
 	[ROLE_QUEUE] = "queue",
 	[ROLE_OUT] = "out",
 	[ROLE_CONTROL] = "control",
+	[ROLE_ACCOUNTS] = "accounts",
 };
 
 const char *role_name_text(enum role_name name)
@@ -104,7 +105,7 @@ bool setup_grant_read(struct slice body, struct setup_grant *m)
 {
 	struct reader in = reader_of(body);
 
-	m->what = read_u16_below(&in, GRANT_STATE_FOLDER + 1);
+	m->what = read_u16_below(&in, GRANT_ACCOUNTS_FOLDER + 1);
 	m->service = read_counted(&in);
 	m->address = read_counted(&in);
 	return read_at_end(&in);

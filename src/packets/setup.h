@@ -19,6 +19,7 @@ enum role_name {
 	ROLE_QUEUE,
 	ROLE_OUT,
 	ROLE_CONTROL,
+	ROLE_ACCOUNTS,
 	ROLE_NAMES,
 };
 const char *role_name_text(enum role_name name); /* "edge" */
@@ -60,12 +61,13 @@ struct setup_peer {
 };
 
 enum grant_what {
-	GRANT_LISTENER,       /* edge: a listening socket; `service` and `address` say which */
-	GRANT_SPOOL_FOLDER,   /* queue: STATE/spool, O_DIRECTORY */
-	GRANT_JOURNAL_FOLDER, /* control: STATE/journal */
-	GRANT_POLICY_FOLDER,  /* control: STATE/policy */
-	GRANT_CONTROL_SOCKET, /* control: listening unix socket */
-	GRANT_STATE_FOLDER,   /* queue, control, out: STATE itself */
+	GRANT_LISTENER,        /* edge: a listening socket; `service` and `address` say which */
+	GRANT_SPOOL_FOLDER,    /* queue: STATE/spool, O_DIRECTORY */
+	GRANT_JOURNAL_FOLDER,  /* control: STATE/journal */
+	GRANT_POLICY_FOLDER,   /* control: STATE/policy */
+	GRANT_CONTROL_SOCKET,  /* control: listening unix socket */
+	GRANT_STATE_FOLDER,    /* queue, control, out: STATE itself */
+	GRANT_ACCOUNTS_FOLDER, /* accounts: STATE/accounts */
 };
 struct setup_grant {
 	uint16_t what;        /* enum grant_what */

@@ -15,6 +15,8 @@
 #include "run/channel_packet.h"
 #include "run/inside.h"
 
+#define SHORTAGE_PAUSE (20 * NS_PER_MS)
+
 enum {
 	BATCH = 8,    /* packets received by one call */
 	ROUNDS = 8,   /* such calls in one turn */
@@ -33,6 +35,7 @@ struct packet {
 struct channel {
 	struct watch watch;
 	struct turn_end sending, receiving; /* what is queued; what one turn left in the socket */
+	struct timer shortage;              /* the kernel had no room: tried again */
 	struct channel_user user;
 	struct list queue; /* of packets */
 	size_t queued;
@@ -98,10 +101,25 @@ static bool packet_send(int socket, const struct packet *packet)
 
 static bool socket_is_full(int error)
 {
-	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ETOOMANYREFS;
+	return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* Until the socket takes no more. A broken one is left for the receiving side to notice. */
+/* Of the kernel's, not of this socket: no event tells when it is over. */
+static bool is_shortage(int error)
+{
+	return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
+
+static void shortage_over(struct timer *timer)
+{
+	struct channel *channel = LIST_OBJECT(struct channel, timer, shortage);
+
+	channel->watch.writable = true;
+	loop_at_turn_end(channel->watch.loop, &channel->sending);
+}
+
+/* Until the socket takes no more. A broken one is shut down, so that both receiving sides notice: a
+ * channel of which one direction is silent would be waited for for ever. */
 static void send_queue(struct channel *channel)
 {
 	while (!list_is_empty(&channel->queue)) {
@@ -115,8 +133,15 @@ static void send_queue(struct channel *channel)
 			watch_writing(&channel->watch);
 			return;
 		}
+		if (is_shortage(errno)) {
+			channel->watch.writable = false;
+			timer_set(&channel->shortage,
+				loop_mono(channel->watch.loop) + SHORTAGE_PAUSE);
+			return;
+		}
 		channel->broken = true;
 		drop_all(channel);
+		shutdown(channel->watch.fd, SHUT_RDWR);
 	}
 }
 
@@ -327,6 +352,7 @@ struct channel *channel_open(struct loop *loop, int fd, struct channel_user user
 	channel->sending.run = turn_sends;
 	channel->receiving.run = turn_receives;
 	list_init(&channel->queue);
+	timer_init(&channel->shortage, loop, shortage_over);
 	watch_init(&channel->watch, loop, fd, watch_ready);
 	channel->watch.readable = false; /* it is told, not asked */
 	watch_reading(&channel->watch);
@@ -347,6 +373,7 @@ void channel_close(struct channel *channel)
 	panic_if(channel->inside, "channel closed while it receives");
 	hook_clear(&channel->sending);
 	hook_clear(&channel->receiving);
+	timer_clear(&channel->shortage);
 	drop_all(channel);
 	watch_end(&channel->watch);
 	close(channel->watch.fd);
