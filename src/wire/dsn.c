@@ -231,6 +231,8 @@ static void text_recipient(struct text *text, const struct dsn_recipient *recipi
 		fold_words(&field, recipient->remote_says);
 		fold_end(&field);
 	}
+	if (recipient->cause.len)
+		field_text(text, SLICE("X-Postern-Cause:"), recipient->cause);
 	field_date(text, SLICE("Last-Attempt-Date:"), recipient->last_attempt);
 	if (recipient->action == DSN_DELAYED)
 		field_date(text, SLICE("Will-Retry-Until:"), recipient->retry_until);
@@ -242,6 +244,8 @@ static void text_status(struct text *text, const struct dsn *dsn)
 	field_text(text, SLICE("Reporting-MTA: dns;"), dsn->reporting_mta);
 	if (dsn->envelope_id.len)
 		field_text(text, SLICE("Original-Envelope-Id:"), dsn->envelope_id);
+	if (dsn->message.len)
+		field_text(text, SLICE("X-Postern-Queue-ID:"), dsn->message);
 	field_date(text, SLICE("Arrival-Date:"), dsn->arrived);
 	for (size_t i = 0; i < dsn->count; i++)
 		text_recipient(text, &dsn->recipients[i]);

@@ -25,6 +25,7 @@ struct dsn_recipient {
 	struct enhanced status;   /* its class is made to fit the action */
 	struct slice remote_mta;  /* the host that spoke, or empty */
 	struct slice remote_says; /* its reply, "550 5.1.1 …", lines joined by '\n'; or empty */
+	struct slice cause;       /* X-Postern-Cause: what explain makes of it; or empty */
 	wall_ns last_attempt;     /* 0: none */
 	wall_ns retry_until;      /* 0: none; written for DSN_DELAYED only (RFC 3464 2.3.9) */
 };
@@ -35,6 +36,7 @@ struct dsn {
 	struct slice subject, words; /* UTF-8; `words` in lines that end in '\n' */
 	struct slice id;             /* makes Message-ID and boundary: letters, digits, "-" */
 	wall_ns now;
+	struct slice message;     /* X-Postern-Queue-ID: our id of the message; or empty */
 	struct slice envelope_id; /* ENVID decoded, may be empty */
 	wall_ns arrived;          /* 0: not said */
 	const struct dsn_recipient *recipients;
