@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands in one failure's words: reply code, status, who spoke, to which command. The contract
+ * is in inside.h. */
+#include "base/text.h"
+#include "explain/inside.h"
+
+/* ---- codes ---- */
+
+static bool is_code_edge(char c)
+{
+	return !ascii_is_alnum(c) && c != '.' && c != '/' && c != '@' && c != '_';
+}
+
+/* Three digits that are a reply code of refusal (RFC 5321 4.2.1) and not a part of something. */
+static unsigned code_at(struct slice text, size_t i)
+{
+	const char *c = text.at + i;
+
+	if (i + 3 > text.len || (c[0] != '4' && c[0] != '5') || c[1] < '0' || c[1] > '7' ||
+		!ascii_is_digit(c[2]))
+		return 0;
+	if (i && !is_code_edge(text.at[i - 1]))
+		return 0;
+	if (i + 3 < text.len) {
+		char next = c[3];
+		bool sentence = next == '.' && (i + 4 == text.len || text.at[i + 4] == ' ');
+		if (!is_code_edge(next) && next != '/' && !sentence)
+			return 0;
+	}
+	return (unsigned)(c[0] - '0') * 100 + (unsigned)(c[1] - '0') * 10 + (unsigned)(c[2] - '0');
+}
+
+/* What comes before a code in prose: "said: 550". A bare number elsewhere may be anything. */
+static bool code_is_introduced(struct slice text, size_t i)
+{
+	while (i && slice_has(SLICE(" \"'<(#["), text.at[i - 1]))
+		i--;
+	return i == 0 || slice_has(SLICE(":;,>="), text.at[i - 1]);
+}
+
+/* "550 5.1.1", "550-5.1.1", "550 <user@…". */
+static bool code_is_followed(struct slice text, size_t i)
+{
+	struct slice rest = slice_part(text, i + 3, i + 12);
+	struct enhanced status;
+
+	while (rest.len && slice_has(SLICE(" -#"), rest.at[0]))
+		rest = slice_from(rest, 1);
+	return slice_starts(rest, SLICE("<")) || status_find(rest, &status);
+}
+
+unsigned reply_code_find(struct slice text)
+{
+	unsigned any = 0, found;
+
+	for (size_t i = 0; i < text.len; i++) {
+		found = text.at[i] == '4' || text.at[i] == '5' ? code_at(text, i) : 0;
+		if (!found)
+			continue;
+		if (code_is_introduced(text, i) || code_is_followed(text, i))
+			return found;
+		/* After the name of a host or a verb: "mx.example said 550 No such user". */
+		bool blank =
+			i && text.at[i - 1] == ' ' && i + 3 < text.len && text.at[i + 3] == ' ';
+		if (!any && blank && !has_nocase(slice_part(text, i + 3, i + 12), "byte") &&
+			!has_nocase(slice_part(text, i + 3, i + 12), "second"))
+			any = found;
+	}
+	return any;
+}
+
+/* A number of at most three digits at *at; moves on behind it. */
+static bool number_take(struct slice text, size_t *at, uint16_t *number)
+{
+	size_t begin = *at;
+	unsigned value = 0;
+
+	for (; *at < text.len && *at - begin < 4 && ascii_is_digit(text.at[*at]); ++*at)
+		value = value * 10 + (unsigned)(text.at[*at] - '0');
+	*number = (uint16_t)value;
+	return *at > begin && *at - begin <= 3;
+}
+
+/* RFC 3463 2: class "." subject "." detail. Neither an IP address nor a version. */
+static bool status_at(struct slice text, size_t i, struct enhanced *status)
+{
+	struct enhanced read = {.class = (uint8_t)(text.at[i] - '0')};
+	size_t at = i + 2;
+
+	if (i && (ascii_is_alnum(text.at[i - 1]) || slice_has(SLICE("./@-"), text.at[i - 1])) &&
+		!(i > 3 && text.at[i - 1] == '-' && code_at(text, i - 4)))
+		return false;
+	if (!number_take(text, &at, &read.subject) || at == text.len || text.at[at] != '.')
+		return false;
+	at++;
+	if (!number_take(text, &at, &read.detail))
+		return false;
+	if (at + 1 < text.len && text.at[at] == '.' && ascii_is_digit(text.at[at + 1]))
+		return false;
+	if (at < text.len && (ascii_is_alnum(text.at[at]) || text.at[at] == '/'))
+		return false;
+	*status = read;
+	return true;
+}
+
+bool status_is_vague(struct enhanced status)
+{
+	return status.subject == 0 && status.detail == 0;
+}
+
+/* How much a status says: nothing, the class, the subject, or all of it. That time ran out (RFC
+ * 3463 X.4.7) says less than why it did. */
+static unsigned status_weight(struct enhanced status)
+{
+	if (status.class == 0)
+		return 0;
+	if (status_is_vague(status))
+		return 1;
+	if (status.subject == 4 && status.detail == 7)
+		return 2;
+	return status.detail == 0 ? 3 : 4;
+}
+
+bool status_find(struct slice text, struct enhanced *status)
+{
+	struct enhanced found;
+	unsigned most = 0;
+
+	for (size_t i = 0; i + 4 < text.len && most < 3; i++) {
+		char c = text.at[i];
+		if ((c != '4' && c != '5') || text.at[i + 1] != '.' || !status_at(text, i, &found))
+			continue;
+		if (status_weight(found) > most) {
+			most = status_weight(found);
+			*status = found;
+		}
+	}
+	return most > 0;
+}
+
+/* ---- who spoke, and to which command ---- */
+
+static const struct {
+	const char *words, *command;
+} commands[] = {
+	{"in reply to RCPT TO", "RCPT TO"},
+	{"in reply to MAIL FROM", "MAIL FROM"},
+	{"in reply to end of DATA", "end of DATA"},
+	{"in reply to DATA", "DATA"},
+	{"in reply to EHLO", "EHLO"},
+	{"in reply to HELO", "HELO"},
+	{"in reply to AUTH", "AUTH"},
+	{"in reply to STARTTLS", "STARTTLS"},
+	{"after RCPT", "RCPT TO"},
+	{"after MAIL FROM", "MAIL FROM"},
+	{"after end of data", "end of DATA"},
+	{"after DATA", "DATA"},
+	{"after pipelined DATA", "DATA"},
+	{"after HELO", "HELO"},
+	{"after EHLO", "EHLO"},
+	{"after initial connection", "connect"},
+	{"after STARTTLS", "STARTTLS"},
+	{">>> RCPT TO", "RCPT TO"},
+	{">>> MAIL FROM", "MAIL FROM"},
+	{">>> DATA", "DATA"},
+	{"[RCPT_TO]", "RCPT TO"},
+	{"[MAIL_FROM]", "MAIL FROM"},
+	{"RCPT from", "RCPT TO"},
+	{"for TEXT command", "end of DATA"},
+	{"SMTP:RCPT", "RCPT TO"},
+	{"connect to ", "connect"},
+};
+
+static void command_find(struct failure *failure, struct slice text)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands && !failure->command.len; i++)
+		if (has_nocase(text, commands[i].words))
+			failure->command = slice_of(commands[i].command);
+}
+
+static bool is_host(struct slice s)
+{
+	if (s.len < 4 || !slice_has(s, '.') || slice_has(s, '@'))
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alnum(s.at[i]) && s.at[i] != '.' && s.at[i] != '-' && s.at[i] != '_')
+			return false;
+	return true;
+}
+
+static struct slice host_behind(struct slice text, const char *before)
+{
+	size_t at = find_nocase(text, slice_of(before));
+	size_t len = 0;
+
+	if (at == SIZE_MAX)
+		return SLICE_NONE;
+	text = slice_from(text, at + slice_of(before).len);
+	while (len < text.len &&
+		(ascii_is_alnum(text.at[len]) || slice_has(SLICE("._-"), text.at[len])))
+		len++;
+	while (len && text.at[len - 1] == '.')
+		len--;
+	return is_host(slice_part(text, 0, len)) ? slice_part(text, 0, len) : SLICE_NONE;
+}
+
+static void remote_find(struct failure *failure, struct slice text)
+{
+	static const char *const befores[] = {"host: ", "host ", "while talking to ", "connect to ",
+		"by the server for the recipient domain ", "relay="};
+
+	for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
+		fill(&failure->remote_mta, host_behind(text, befores[i]));
+}
+
+/* Where the reporting server's prose ends and the remote's own words begin. */
+static const char *const introductions[] = {"said: ", "Remote Server returned '",
+	"Remote Server  returned '", "returned: ", "The error that the other server returned was: ",
+	"The response from the remote server was: ", "The response was: ", "server responded: ",
+	"server response was: ", "server message ",
+	"responded with failure: ", "SMTP diagnostic: ", "the server said: ", NULL};
+
+/* The reply that begins with a code behind a colon: "…: host mx [ip]: 550 5.1.1 …". */
+static size_t spoken_begin(struct slice text)
+{
+	for (size_t i = 1; i + 3 < text.len; i++)
+		if ((text.at[i] == '4' || text.at[i] == '5') && text.at[i - 1] == ' ' && i > 1 &&
+			slice_has(SLICE(":;"), text.at[i - 2]) && code_at(text, i))
+			return i;
+	return SIZE_MAX;
+}
+
+static struct slice without_tail(struct slice words)
+{
+	static const char *const tails[] = {" (in reply to", " [RCPT_TO]", " [MAIL_FROM]",
+		" (delivery attempts", " (TCP:", " [BODY]", " [Message=", " Giving up on "};
+
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		size_t at = find_nocase(words, slice_of(tails[i]));
+		if (at != SIZE_MAX && at > 3)
+			words = slice_part(words, 0, at);
+	}
+	return slice_trim(words);
+}
+
+static struct slice remote_words(struct slice text)
+{
+	size_t begin = SIZE_MAX;
+
+	for (const char *const *words = introductions; *words && begin == SIZE_MAX; words++) {
+		size_t at = find_nocase(text, slice_of(*words));
+		if (at != SIZE_MAX)
+			begin = at + slice_of(*words).len;
+	}
+	if (begin == SIZE_MAX)
+		begin = spoken_begin(text);
+	struct slice words = without_tail(begin == SIZE_MAX ? text : slice_from(text, begin));
+	if (words.len && words.at[words.len - 1] == '\'' &&
+		slice_find(words, '\'') == words.len - 1)
+		words.len--;
+	if (words.len && words.at[words.len - 1] == ')' && !slice_has(words, '('))
+		words.len--; /* of "(reason: …)" */
+	return words;
+}
+
+/* ---- ids of ours ---- */
+
+/* `[why 7K3Q-9MZD-2C4T]` and `kept [7K3Q-9MZD-2C4T]` */
+static struct slice our_id(struct slice text)
+{
+	static const char *const befores[] = {"[why ", "kept ["};
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t at = find_nocase(text, slice_of(befores[i]));
+		struct slice id = at == SIZE_MAX ? SLICE_NONE
+						 : slice_part(text, at + slice_of(befores[i]).len,
+							   at + slice_of(befores[i]).len + 14);
+		bool shaped = id.len == 14 && id.at[4] == '-' && id.at[9] == '-';
+		for (size_t n = 0; shaped && n < id.len; n++)
+			shaped = ascii_is_alnum(id.at[n]) || n == 4 || n == 9;
+		if (shaped)
+			return id;
+	}
+	return SLICE_NONE;
+}
+
+/* The remote's own status counts before the one the reporting server put in its report, unless it
+ * says less. */
+static void status_take(struct failure *failure, struct slice text, bool own)
+{
+	struct enhanced found = {0};
+	struct enhanced known = failure->has_status ? failure->status : (struct enhanced){0};
+
+	if (!status_find(text, &found))
+		return;
+	if (status_weight(found) + own > status_weight(known)) {
+		failure->status = found;
+		failure->has_status = true;
+	}
+}
+
+/* "550-5.7.1 first 550 5.7.1 last" of several lines: the code of all but the first is no word. */
+static struct slice lines_joined(struct slice words, struct arena *arena)
+{
+	unsigned code = words.len > 4 && words.at[3] == '-' ? code_at(words, 0) : 0;
+	struct text joined = TEXT_GROWING;
+	struct enhanced status;
+
+	if (!code)
+		return words;
+	struct slice number = slice_part(words, 0, 3), before = slice_part(words, 4, 10);
+	bool has_status = status_find(slice_cut(&before, ' '), &status);
+	text_put(&joined, number);
+	text_char(&joined, ' ');
+	for (size_t i = 4; i < words.len; i++) {
+		struct slice rest = slice_from(words, i);
+		bool again = words.at[i - 1] == ' ' && slice_starts(rest, number) && rest.len > 4 &&
+			     slice_has(SLICE("- "), rest.at[3]);
+		if (!again) {
+			text_char(&joined, words.at[i]);
+			continue;
+		}
+		i += 3;
+		struct slice left = slice_from(words, i + 1);
+		struct slice first = slice_cut(&left, ' ');
+		if (has_status && first.len < 12 && status_find(first, &status))
+			i += first.len + 1;
+	}
+	struct slice made = arena_slice(arena, text_slice(&joined));
+	text_free(&joined);
+	return made;
+}
+
+void failure_complete(struct scene *scene, struct failure *failure)
+{
+	fill(&failure->postern_id, our_id(failure->words));
+	fill(&failure->postern_id, our_id(failure->reported));
+	command_find(failure, failure->words);
+	command_find(failure, failure->reported);
+	remote_find(failure, failure->words);
+	remote_find(failure, failure->reported);
+	if (failure->words.len == 0)
+		failure->words = failure->reported;
+	failure->words = lines_joined(remote_words(failure->words), scene->arena);
+	if (!failure->reply_code)
+		failure->reply_code = reply_code_find(failure->words);
+	if (!failure->reply_code)
+		failure->reply_code = reply_code_find(failure->reported);
+	status_take(failure, failure->words, true);
+	if (!failure->has_status || status_is_vague(failure->status))
+		status_take(failure, failure->reported, false);
+}
