@@ -2,16 +2,11 @@
 /* What is checked when all is read: what one statement alone cannot show. */
 #include <time.h>
 
-#include "policy/atoms.h"
+#include "policy/check.h"
 
 #define WEEK (7 * 86400 * NS_PER_S)
 
 /* ---- networks ---- */
-
-static bool network_is_within(const struct network *net, const struct network *outer)
-{
-	return net->prefix >= outer->prefix && network_contains(outer, &net->base);
-}
 
 static bool names_single(const struct network_row *row, const struct address *address)
 {
@@ -55,22 +50,32 @@ static void networks_check(struct policy *policy, struct complaints *complaints)
 	for (size_t i = 0; i < policy->networks.count; i++) {
 		const struct network_row *row = &policy->networks.at[i];
 		gateways_warn(policy, complaints, row);
-		if (!row->used)
+		if (!row->used && row->owns_count == 0)
 			complain_at(complaints, SEVERITY_WARNING, &row->name_token,
 				SLICE("the network is declared and never used"),
 				SLICE("a clause that names it, or no such line"));
 	}
 }
 
+static void certificates_check(const struct policy *policy, struct complaints *complaints)
+{
+	for (size_t i = 0; i < policy->certificates.count; i++)
+		if (!policy->certificates.at[i].used)
+			complain_at(complaints, SEVERITY_WARNING,
+				&policy->certificates.at[i].name_token,
+				SLICE("the certificate is declared and never used"),
+				SLICE("a clause that names it, or no such line"));
+}
+
 /* ---- grants that have ended ---- */
 
-static struct token token_of_place(const struct clause_place *place)
+struct token token_of_place(const struct clause_place *place)
 {
 	return (struct token){.file = place->file,
 		.line = place->line,
 		.column = 1,
 		.source = place->text,
-		.raw = slice_part(place->text, 0, 1)};
+		.raw = slice_part(place->text, 0, slice_find(place->text, ' '))};
 }
 
 static void grants_check(const struct policy *policy, struct complaints *complaints)
@@ -82,68 +87,16 @@ static void grants_check(const struct policy *policy, struct complaints *complai
 	for (size_t i = 0; i < policy->clauses.count; i++) {
 		const struct clause *clause = &policy->clauses.at[i];
 		struct token token = token_of_place(&clause->place);
-		if (clause->kind != CLAUSE_RELAY || clause->place.until == NEVER)
+		bool grants = clause->kind == CLAUSE_RELAY || clause->kind == CLAUSE_FORWARD;
+		if (!grants || clause->place.until == NEVER)
 			continue;
 		if (clause->place.until <= now)
 			complain_at(complaints, SEVERITY_WARNING, &token,
-				SLICE("this `relay for` has ended: its `until` is past"),
+				SLICE("this grant has ended: its `until` is past"),
 				SLICE("a later day, or no such line"));
 		else if (clause->place.until <= now + WEEK)
 			complain_at(complaints, SEVERITY_WARNING, &token,
-				SLICE("this `relay for` ends within a week"), SLICE_NONE);
-	}
-}
-
-/* ---- ways that could both be chosen ---- */
-
-static bool networks_overlap(const struct network_row *a, const struct network_row *b)
-{
-	for (size_t i = 0; i < a->net_count; i++)
-		for (size_t j = 0; j < b->net_count; j++)
-			if (network_is_within(&a->nets[i], &b->nets[j]) ||
-				network_is_within(&b->nets[j], &a->nets[i]))
-				return true;
-	return false;
-}
-
-/* Whether one message can make both conditions true; they have the same rank. */
-static bool conditions_meet(const struct policy *policy, uint32_t a, uint32_t b)
-{
-	if (a == NO_NODE || b == NO_NODE)
-		return true;
-	const struct node *left = &policy->nodes.at[a], *right = &policy->nodes.at[b];
-	if (left->atom == ATOM_NETWORK)
-		return networks_overlap(
-			&policy->networks.at[left->index], &policy->networks.at[right->index]);
-	return slice_is(left->text, right->text) && slice_is(left->domain, right->domain);
-}
-
-static void way_complain(const struct deliver_row *row, struct slice file, unsigned line,
-	struct complaints *complaints)
-{
-	char what[400];
-	struct text text = TEXT_FIXED(what);
-
-	text_format(&text, "this `deliver` and the line at %.*s:%u could both be chosen",
-		SLICE_ARGS(slice_part(file, 0, 200)), line);
-	complain_at(complaints, SEVERITY_ERROR, &row->token, text_slice(&text),
-		SLICE("one of the two, or a condition that tells them apart"));
-}
-
-static void ways_check(const struct policy *policy, struct complaints *complaints)
-{
-	for (size_t i = 0; i < policy->delivers.count; i++) {
-		const struct deliver_row *row = &policy->delivers.at[i];
-		const struct domain_row *ours = domain_find(policy, row->domain);
-		if (ours && row->rank == 0)
-			way_complain(row, ours->token.file, ours->token.line, complaints);
-		for (uint32_t j = policy->deliver_next[i]; j != UINT32_MAX;
-			j = policy->deliver_next[j]) {
-			const struct deliver_row *other = &policy->delivers.at[j];
-			if (row->rank == other->rank &&
-				conditions_meet(policy, row->condition, other->condition))
-				way_complain(other, row->place.file, row->place.line, complaints);
-		}
+				SLICE("this grant ends within a week"), SLICE_NONE);
 	}
 }
 
@@ -158,13 +111,22 @@ static void whole_warn(
 	complain(complaints, &complaint);
 }
 
+void policy_check_compiled(const struct policy *policy, struct complaints *complaints)
+{
+	clauses_check(policy, complaints);
+	owners_check(policy, complaints);
+	parties_check(policy, complaints);
+}
+
 void policy_check(struct policy *policy, struct slice file, struct complaints *complaints)
 {
 	if (complaints->errors == 0) {
-		relay_networks_check(policy, complaints);
 		networks_check(policy, complaints);
 		ways_check(policy, complaints);
+		certificates_check(policy, complaints);
+		aliases_check(policy, complaints);
 	}
+	laters_check(policy, complaints);
 	grants_check(policy, complaints);
 	if (policy->listens.count == 0 && complaints->errors == 0)
 		whole_warn(complaints, file, SLICE("nothing listens"),

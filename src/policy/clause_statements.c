@@ -1,47 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is decided: `relay for`, `refuse`, `defer`. */
+/* What is decided: `relay for`, `forward for`, `refuse`, `defer`. */
 #include "policy/atoms.h"
 #include "policy/statements.h"
 
-/* ---- relay for ---- */
+/* ---- relay for, forward for ---- */
 
-/* Credentials of the grammar that are not built yet. */
-static const char *const later[] = {
-	"authenticated", "account", "group", "certificate", "recent-pop", "local"};
-
-static void credential_read(struct parser *p, uint32_t clause)
+static void local_read(struct parser *p, struct clause *clause)
 {
-	const struct token *token = parser_peek(p);
+	clause->credential = CREDENTIAL_LOCAL;
+	if (!parser_word(p, "user"))
+		return;
+	clause->credential = CREDENTIAL_LOCAL_USER;
+	clause->name = parser_name(p, "a user's name");
+}
 
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		if (parser_word(p, later[i])) {
-			parser_not_built(p, token,
-				arena_string(p->arena,
-					arena_format(p->arena, "relay for %s", later[i])));
-			return;
-		}
-	if (parser_need(p, "network"))
-		parser_network_use(p, true, clause);
+static void recent_pop_read(struct parser *p, struct clause *clause)
+{
+	clause->credential = CREDENTIAL_RECENT_POP;
+	if (!parser_word(p, "within"))
+		return;
+	const struct token *token = parser_peek(p);
+	clause->within = parser_span(p, "a time like 30 minutes");
+	if (!p->failed && clause->within == 0)
+		parser_fail(p, token, SLICE("no lease is as short as this"),
+			SLICE("a time like 30 minutes"));
+}
+
+/* `at`: the index that the clause will have. */
+static void credential_read(struct parser *p, struct clause *clause, uint32_t at)
+{
+	if (parser_word(p, "network")) {
+		clause->credential = CREDENTIAL_NETWORK;
+		parser_name_use(p, false, NAME_OF_GRANT, at);
+	} else if (parser_word(p, "authenticated")) {
+		clause->credential = CREDENTIAL_AUTHENTICATED;
+	} else if (parser_word(p, "account")) {
+		clause->credential = CREDENTIAL_ACCOUNT;
+		clause->name = parser_string(p, "an account's name in quotes");
+	} else if (parser_word(p, "group")) {
+		clause->credential = CREDENTIAL_GROUP;
+		clause->name = parser_name(p, "a group's name");
+	} else if (parser_word(p, "certificate")) {
+		clause->credential = CREDENTIAL_CERTIFICATE;
+		parser_name_use(p, true, NAME_OF_GRANT, at);
+	} else if (parser_word(p, "recent-pop")) {
+		recent_pop_read(p, clause);
+	} else if (parser_word(p, "local")) {
+		local_read(p, clause);
+	} else {
+		parser_unexpected(p);
+	}
+}
+
+/* [if …] [unless …] [until DATE] [note "…"], then the clause is kept. */
+static void grant_end(struct parser *p, struct clause *clause)
+{
+	clause->condition = parser_when(p, CONDITION_GRANT, false);
+	if (parser_word(p, "until"))
+		clause->place.until = parser_date(p);
+	if (parser_word(p, "note"))
+		clause->place.note = parser_string(p, "a note in quotes");
+	if (!p->failed)
+		*TABLE_ADD(p->policy->arena, &p->policy->clauses) = *clause;
 }
 
 void relay_statement(struct parser *p)
 {
-	struct policy *policy = p->policy;
-	uint32_t at = (uint32_t)policy->clauses.count;
-	size_t uses = p->uses.count;
 	struct clause clause = {
 		.kind = CLAUSE_RELAY, .place = parser_place(p), .network = UINT32_MAX};
 
-	credential_read(p, at);
-	clause.condition = parser_when(p, CONDITION_GRANT, false);
-	if (parser_word(p, "until"))
-		clause.place.until = parser_date(p);
-	if (parser_word(p, "note"))
-		clause.place.note = parser_string(p, "a note in quotes");
-	if (p->failed)
-		p->uses.count = uses; /* there is no clause whose network they could settle */
-	else
-		*TABLE_ADD(policy->arena, &policy->clauses) = clause;
+	credential_read(p, &clause, (uint32_t)p->policy->clauses.count);
+	grant_end(p, &clause);
+}
+
+/* The address becomes its key when all domains are known (owned.c). */
+void forward_statement(struct parser *p)
+{
+	struct clause clause = {
+		.kind = CLAUSE_FORWARD, .place = parser_place(p), .network = UINT32_MAX};
+
+	if (parser_word(p, "domain")) {
+		clause.forward_domain = parser_domain(p, "a domain of ours");
+	} else {
+		struct mailbox mailbox = parser_address(p, "an address of ours in quotes");
+		clause.forward_address = mailbox.text;
+	}
+	grant_end(p, &clause);
 }
 
 /* ---- refuse, defer ---- */
@@ -49,7 +93,7 @@ void relay_statement(struct parser *p)
 static void code_read(struct parser *p, struct clause *clause)
 {
 	const struct token *token = parser_peek(p);
-	unsigned class = clause->kind == CLAUSE_REFUSE ? 5 : 4;
+	unsigned class = clause->kind == CLAUSE_REFUSE ? 5 : 4; /* a limit always defers */
 
 	clause->code = (unsigned)parser_number(p, "a reply code", 599);
 	const struct token *second = parser_peek(p);
@@ -68,13 +112,13 @@ static void code_read(struct parser *p, struct clause *clause)
 	if (!fits)
 		parser_fail(p, token, SLICE("the code does not fit the verb"),
 			class == 5 ? SLICE("5xx 5.x.x for `refuse`")
-				   : SLICE("4xx 4.x.x for `defer`"));
+				   : SLICE("4xx 4.x.x for `defer` and `limit`"));
 	else if (ends_session)
 		parser_fail(p, token, SLICE("this code ends sessions and is not for clauses"),
 			class == 5 ? SLICE("550 5.7.1") : SLICE("450 4.7.1"));
 }
 
-static void reply_read(struct parser *p, struct clause *clause)
+void parser_reply(struct parser *p, struct clause *clause)
 {
 	bool said = false, coded = false;
 
@@ -96,7 +140,7 @@ static void refusal_statement(struct parser *p, enum clause_kind kind)
 	struct clause clause = {.kind = kind, .place = parser_place(p)};
 
 	clause.condition = parser_when(p, CONDITION_REFUSAL, true);
-	reply_read(p, &clause);
+	parser_reply(p, &clause);
 	if (!p->failed)
 		*TABLE_ADD(p->policy->arena, &p->policy->clauses) = clause;
 }

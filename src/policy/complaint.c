@@ -40,6 +40,7 @@ void complain(struct complaints *complaints, const struct complaint *complaint)
 	copy->source = arena_slice(complaints->arena, complaint->source);
 	copy->what = arena_slice(complaints->arena, complaint->what);
 	copy->right = arena_slice(complaints->arena, complaint->right);
+	copy->transcript = arena_slice(complaints->arena, complaint->transcript);
 	complaints->errors += complaint->severity == SEVERITY_ERROR;
 }
 
@@ -90,6 +91,24 @@ static void text_caret(struct text *text, const struct complaint *complaint)
 	text_char(text, '\n');
 }
 
+static void text_session(struct text *text, struct slice lines)
+{
+	while (lines.len > 0) {
+		text_put(text, SLICE("      | "));
+		text_escaped(text, slice_cut(&lines, '\n'));
+		text_char(text, '\n');
+	}
+}
+
+static void text_line(struct text *text, const struct complaint *complaint)
+{
+	text_format(text, "%5u | ", complaint->line);
+	text_source(text, complaint->source);
+	text_char(text, '\n');
+	if (complaint->column <= SOURCE_SHOWN_MAX)
+		text_caret(text, complaint);
+}
+
 void text_complaint(struct text *text, const struct complaint *complaint)
 {
 	text_escaped(text, complaint->file);
@@ -102,13 +121,9 @@ void text_complaint(struct text *text, const struct complaint *complaint)
 		text_escaped(text, complaint->right);
 	}
 	text_char(text, '\n');
-	if (complaint->line == 0)
-		return;
-	text_format(text, "%5u | ", complaint->line);
-	text_source(text, complaint->source);
-	text_char(text, '\n');
-	if (complaint->column <= SOURCE_SHOWN_MAX)
-		text_caret(text, complaint);
+	if (complaint->line > 0)
+		text_line(text, complaint);
+	text_session(text, complaint->transcript);
 }
 
 void text_complaint_json(struct text *text, const struct complaint *complaint)
@@ -120,5 +135,9 @@ void text_complaint_json(struct text *text, const struct complaint *complaint)
 	text_json(text, complaint->what);
 	text_put(text, SLICE(",\"right\":"));
 	text_json(text, complaint->right);
+	if (complaint->transcript.len > 0) {
+		text_put(text, SLICE(",\"transcript\":"));
+		text_json(text, complaint->transcript);
+	}
 	text_char(text, '}');
 }

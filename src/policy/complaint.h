@@ -22,6 +22,7 @@ struct complaint {
 	struct slice source;          /* the line itself */
 	struct slice what;            /* one sentence without a full stop */
 	struct slice right;           /* what would be right; may be empty */
+	struct slice transcript;      /* lines of a session that shows it; may be empty */
 };
 struct complaints {
 	struct arena *arena;

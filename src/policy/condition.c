@@ -17,6 +17,7 @@ enum { NESTING_MAX = 100, ATOM_WORDS_MAX = 3 };
 static uint32_t node_add(struct parser *p, struct node node)
 {
 	*TABLE_ADD(p->arena, &p->policy->nodes) = node;
+	*TABLE_ADD(p->arena, &p->policy->node_tokens) = *parser_peek(p);
 	return (uint32_t)(p->policy->nodes.count - 1);
 }
 
@@ -74,55 +75,93 @@ static void atoms_expect(struct parser *p)
 	parser_expect(p, SLICE("("));
 	for (int i = 0; i < ATOMS; i++) {
 		struct slice rest = atom_row((enum atom)i)->words;
-		if (atom_row((enum atom)i)->answer)
-			parser_expect(p, slice_cut(&rest, ' '));
+		parser_expect(p, slice_cut(&rest, ' '));
 	}
 }
 
 static void service_read(struct parser *p, struct node *node)
 {
-	for (int i = 0; i < SERVICES; i++)
-		if (parser_word(p, service_text((enum service)i))) {
-			node->text = slice_of(service_text((enum service)i));
-			return;
-		}
-	parser_unexpected(p);
+	enum service service = parser_service(p);
+
+	if (service != SERVICES)
+		node->text = slice_of(service_text(service));
 }
 
 static void address_read(struct parser *p, struct node *node)
 {
 	struct mailbox mailbox = parser_address(p, "an address in quotes");
 
-	node->text = mailbox.local; /* becomes its key when all domains are known (lists.c) */
+	node->text = mailbox.local; /* becomes its key when all domains are known (clauses.c) */
 	node->domain = mailbox.domain;
+}
+
+static void word_of(struct parser *p, struct node *node, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (parser_word(p, words[i])) {
+			node->text = slice_of(words[i]);
+			return;
+		}
+	parser_unexpected(p);
+}
+
+static void result_read(struct parser *p, struct node *node)
+{
+	static const char *const results[] = {
+		"pass", "fail", "softfail", "neutral", "none", "permerror"};
+
+	word_of(p, node, results, sizeof results / sizeof *results);
+}
+
+static void domain_policy_read(struct parser *p, struct node *node)
+{
+	static const char *const policies[] = {"none", "quarantine", "reject"};
+
+	word_of(p, node, policies, sizeof policies / sizeof *policies);
+}
+
+/* A field's name is printable ASCII without a colon (RFC 5322 section 3.6.8). */
+static void header_read(struct parser *p, struct node *node)
+{
+	const struct token *token = parser_peek(p);
+
+	node->text = parser_string(p, "a field's name in quotes, like \"Subject\"");
+	for (size_t i = 0; i < node->text.len && !p->failed; i++) {
+		char c = node->text.at[i];
+		if (c == ':' || c == ' ' || !ascii_is_print(c))
+			parser_fail(p, token, SLICE("this is no name of a header field"),
+				SLICE("a name like \"Subject\", without a colon"));
+	}
+	node->domain = parser_string(p, "a pattern in quotes");
 }
 
 static void argument_read(struct parser *p, enum atom_argument argument, uint32_t at)
 {
-	struct node *node = &p->policy->nodes.at[at];
+	struct node node = p->policy->nodes.at[at]; /* the table may move */
 
 	switch (argument) {
 	case TAKES_NOTHING: return;
 	case TAKES_NETWORK:
-		if (!parser_network(p, "an address or a network", &node->net))
+		if (!parser_network(p, "an address or a network", &node.net))
 			parser_unexpected(p);
-		return;
-	case TAKES_NETWORK_NAME: parser_network_use(p, false, at); return;
-	case TAKES_SERVICE: service_read(p, node); return;
-	case TAKES_PATTERN: node->text = parser_string(p, "a pattern in quotes"); return;
-	case TAKES_ADDRESS: address_read(p, node); return;
-	case TAKES_DOMAIN: node->text = parser_domain(p, "a domain"); return;
-	case TAKES_LIST: node->index = parser_list(p, false); return;
-	case TAKES_SIZE: node->number = parser_size(p, "a size like 25 MB"); return;
-	case TAKES_NUMBER: node->number = parser_number(p, "a number", UINT32_MAX); return;
-	case TAKES_ACCOUNT:
-	case TAKES_GROUP:
-	case TAKES_CERTIFICATE:
-	case TAKES_RESULT:
-	case TAKES_POLICY:
-	case TAKES_ZONE:
-	case TAKES_HEADER: parser_unexpected(p); return;
+		break;
+	case TAKES_NETWORK_NAME: parser_name_use(p, false, NAME_OF_NODE, at); return;
+	case TAKES_CERTIFICATE: parser_name_use(p, true, NAME_OF_NODE, at); return;
+	case TAKES_SERVICE: service_read(p, &node); break;
+	case TAKES_PATTERN: node.text = parser_string(p, "a pattern in quotes"); break;
+	case TAKES_ADDRESS: address_read(p, &node); break;
+	case TAKES_DOMAIN: node.text = parser_domain(p, "a domain"); break;
+	case TAKES_LIST: node.index = parser_list(p, false); break;
+	case TAKES_SIZE: node.number = parser_size(p, "a size like 25 MB"); break;
+	case TAKES_NUMBER: node.number = parser_number(p, "a number", UINT32_MAX); break;
+	case TAKES_ACCOUNT: node.text = parser_string(p, "an account's name in quotes"); break;
+	case TAKES_GROUP: node.text = parser_name(p, "a group's name"); break;
+	case TAKES_RESULT: result_read(p, &node); break;
+	case TAKES_POLICY: domain_policy_read(p, &node); break;
+	case TAKES_ZONE: parser_zone(p, &node); break;
+	case TAKES_HEADER: header_read(p, &node); break;
 	}
+	p->policy->nodes.at[at] = node;
 }
 
 /* Behind `sender` there could have been `domain`, `null`, … */
@@ -152,15 +191,9 @@ static uint32_t atom_read(struct parser *p)
 		return NO_NODE;
 	}
 	const struct atom_row *row = atom_row(atom);
-	const struct token *first = parser_peek(p);
-	if (!row->answer) {
-		struct slice left = row->words, name = slice_trim(slice_cut(&left, '>'));
-		parser_not_built(p, first, arena_string(p->arena, name));
-		return NO_NODE;
-	}
+	uint32_t at = node_add(p, (struct node){.kind = NODE_ATOM, .atom = (uint8_t)atom});
 	p->at += words;
 	p->expected_count = 0;
-	uint32_t at = node_add(p, (struct node){.kind = NODE_ATOM, .atom = (uint8_t)atom});
 	longer_atoms_expect(p, row->words);
 	argument_read(p, row->argument, at);
 	return at;
@@ -222,6 +255,18 @@ uint32_t parser_condition(struct parser *p)
 	return either_read(p);
 }
 
+/* An atom, or `not` and an atom, given from outside. */
+uint32_t parser_given(struct parser *p)
+{
+	bool negated = parser_word(p, "not");
+	uint32_t at = atom_read(p);
+
+	if (p->failed)
+		return NO_NODE;
+	p->policy->nodes.at[at].is_given = true;
+	return negated ? node_add(p, (struct node){.kind = NODE_NOT, .left = at}) : at;
+}
+
 /* ---- if and unless ---- */
 
 /* `trusted` may stand only where more grants mean fewer refusals: under one negation. In grants it
@@ -277,16 +322,21 @@ static uint32_t condition_read(struct parser *p, unsigned negations, enum condit
 	return condition;
 }
 
+uint32_t parser_unless(struct parser *p, enum condition_use use)
+{
+	if (!parser_word(p, "unless"))
+		return NO_NODE;
+	uint32_t exempt = condition_read(p, 1, use);
+	return node_add(p, (struct node){.kind = NODE_NOT, .left = exempt});
+}
+
 uint32_t parser_when(struct parser *p, enum condition_use use, bool required)
 {
-	uint32_t wanted = NO_NODE, exempt = NO_NODE;
+	uint32_t wanted = NO_NODE, exempt;
 
 	if (parser_word(p, "if"))
 		wanted = condition_read(p, 0, use);
-	if (parser_word(p, "unless")) {
-		exempt = condition_read(p, 1, use);
-		exempt = node_add(p, (struct node){.kind = NODE_NOT, .left = exempt});
-	}
+	exempt = parser_unless(p, use);
 	if (wanted == NO_NODE && exempt == NO_NODE && required)
 		parser_unexpected(p);
 	if (p->failed || wanted == NO_NODE || exempt == NO_NODE)

@@ -1,184 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Deciding (doc/policy.md, "Meaning"). Every clause that can be decided by now gives a *finding*:
- * that it fires, at which stage, with which reason. The finding that speaks is chosen by an order
- * over findings alone, so the order of lines cannot matter.
+ * that it fires, at which stage, with which reason. So do the listener (who has not signed in), the
+ * recipient itself and the want of a grant. The finding that speaks is chosen in findings.c.
  */
-#include "policy/atoms.h"
+#include <string.h>
 
 #include "base/panic.h"
+#include "policy/decide.h"
+#include "policy/index.h"
 
-struct finding {
-	enum verdict verdict; /* ACCEPT: nothing fires */
-	enum stage stage;
-	enum reason reason;
-	unsigned code;
-	struct enhanced enhanced;
-	struct slice words;
-	bool has_clause;
-	uint32_t clause;
-};
+/* ---- the trace ---- */
 
-struct deciding {
-	struct question q;
-	struct decision *decision;
-	struct trace_entry *trace;
-	struct finding best;
-	struct finding structural; /* of the recipient itself: unknown, risky, not to be relayed */
-	bool unknown, grant_unknown;
-};
+enum { TRACE_FIRST = 16 };
 
-/* ---- the order of findings ---- */
-
-static int number_order(uint64_t a, uint64_t b)
+static void trace_add(struct deciding *d, const struct clause *clause, enum truth value)
 {
-	return a < b ? -1 : a > b;
-}
-
-static struct slice finding_text(const struct policy *policy, const struct finding *finding)
-{
-	return finding->has_clause ? policy->clauses.at[finding->clause].place.text : SLICE_NONE;
-}
-
-/* Below 0: `a` speaks before `b`. The earliest stage; refuse before defer; the reason that stands
- * first in the table; the smaller text. */
-static int finding_order(
-	const struct policy *policy, const struct finding *a, const struct finding *b)
-{
-	int order = number_order(a->verdict == VERDICT_ACCEPT, b->verdict == VERDICT_ACCEPT);
-
-	if (order == 0)
-		order = number_order(a->stage, b->stage);
-	if (order == 0)
-		order = number_order(a->verdict != VERDICT_REFUSE, b->verdict != VERDICT_REFUSE);
-	if (order == 0)
-		order = number_order(a->reason, b->reason);
-	if (order == 0)
-		order = slice_compare(a->words, b->words);
-	if (order == 0)
-		order = number_order(a->code, b->code);
-	if (order == 0)
-		order = slice_compare(finding_text(policy, a), finding_text(policy, b));
-	return order;
-}
-
-/* ---- what fires ---- */
-
-static struct slice mailbox_words(const struct mailbox *mailbox)
-{
-	return mailbox->is_null         ? SLICE("<>")
-	       : mailbox->is_postmaster ? SLICE("postmaster")
-					: mailbox->text;
-}
-
-/* The argument of the reason's words. */
-static struct slice finding_argument(struct deciding *d, enum reason reason, uint64_t number)
-{
-	const struct reason_row *row = reason_row(reason);
-
-	if (reason == REASON_FACT_UNKNOWN)
-		return d->q.missing < FACTS ? fact_row(d->q.missing)->name : SLICE("a fact");
-	if (row->rank == RANK_RECIPIENT)
-		return mailbox_words(&d->q.facts->recipient);
-	if (row->rank == RANK_SENDER)
-		return mailbox_words(&d->q.facts->sender);
-	return arena_format(d->q.arena, "%llu", (unsigned long long)number);
-}
-
-static struct finding finding_of_reason(
-	struct deciding *d, enum reason reason, enum stage stage, uint64_t number)
-{
-	const struct reason_row *row = reason_row(reason);
-	struct finding finding = {.verdict = row->code < 500 ? VERDICT_DEFER : VERDICT_REFUSE,
-		.stage = stage,
-		.reason = reason,
-		.code = row->code,
-		.enhanced = row->enhanced};
-
-	if (slice_has(row->text, '$')) {
-		struct slice argument = finding_argument(d, reason, number);
-		finding.words = reason_words(reason, &argument, 1, d->q.arena);
-	} else {
-		finding.words = row->text;
+	if (d->trace_count == d->trace_size) {
+		size_t size = d->trace_size ? 2 * d->trace_size : TRACE_FIRST;
+		struct trace_entry *grown = ARENA_ARRAY(d->q.arena, struct trace_entry, size);
+		if (d->trace_count > 0)
+			memcpy(grown, d->trace, d->trace_count * sizeof *grown);
+		d->trace = grown;
+		d->trace_size = size;
 	}
-	return finding;
-}
-
-static struct finding finding_of_clause(
-	struct deciding *d, const struct clause *clause, enum truth value, enum stage stage)
-{
-	bool unknown = value == UNKNOWN_;
-	struct finding finding = finding_of_reason(
-		d, unknown ? REASON_FACT_UNKNOWN : clause->reason, stage, clause->number);
-
-	finding.verdict = unknown || clause->kind == CLAUSE_DEFER ? VERDICT_DEFER : VERDICT_REFUSE;
-	finding.has_clause = true;
-	finding.clause = (uint32_t)(clause - d->q.policy->clauses.at);
-	if (!unknown && clause->say.len > 0)
-		finding.words = clause->say;
-	if (!unknown && clause->code > 0) {
-		finding.code = clause->code;
-		finding.enhanced = clause->enhanced;
-	}
-	return finding;
-}
-
-static void finding_weigh(struct deciding *d, struct finding finding)
-{
-	if (finding_order(d->q.policy, &finding, &d->best) < 0)
-		d->best = finding;
+	d->trace[d->trace_count++] = (struct trace_entry){
+		.clause = (uint32_t)(clause - d->q.policy->clauses.at), .value = value};
 }
 
 /* ---- clauses ---- */
 
-/* The stage at which all facts the clause names are known: earlier than the end of data for one
- * that names `size` only if the size said in MAIL is above what it allows. */
-static enum stage clause_stage(const struct deciding *d, const struct clause *clause)
+bool clause_is_grant(const struct clause *clause)
 {
-	const struct facts *facts = d->q.facts;
-	bool declared = clause->names_size && facts->has_size && !facts->size_is_final &&
-			facts->size > clause->size_above;
-
-	if (!declared)
-		return clause->stage;
-	return clause->without_size > STAGE_MAIL ? clause->without_size : STAGE_MAIL;
+	return clause->kind == CLAUSE_RELAY || clause->kind == CLAUSE_FORWARD;
 }
 
-static void trace_add(struct deciding *d, const struct clause *clause, enum truth value)
+bool clause_is_considered(const struct deciding *d, const struct clause *clause)
 {
-	d->trace[d->decision->trace_count++] = (struct trace_entry){
-		.clause = (uint32_t)(clause - d->q.policy->clauses.at), .value = value};
-}
+	bool foreign = d->at_rcpt && d->decision->foreign;
 
-static void refusal_decide(struct deciding *d, const struct clause *clause)
-{
-	enum stage stage = clause_stage(d, clause);
-
-	if (stage > d->q.stage)
-		return;
-	d->q.missing = FACTS;
-	enum truth value = condition_value(&d->q, clause->condition);
-	trace_add(d, clause, value);
-	if (value == FALSE_)
-		return;
-	d->unknown |= value == UNKNOWN_;
-	finding_weigh(d, finding_of_clause(d, clause, value, stage));
-}
-
-/* In the network, not ended, and the condition true; an unknown one does not grant. */
-static enum truth grant_value(struct deciding *d, const struct clause *clause)
-{
-	wall_ns now = d->q.facts->now;
-
-	if (now != 0 && now >= clause->place.until)
-		return FALSE_;
-	if (!d->q.facts->has_client) {
-		d->q.missing = FACT_CLIENT;
-		return UNKNOWN_;
+	switch (clause->kind) {
+	case CLAUSE_RELAY: return foreign && !d->q.facts->has_alias;
+	case CLAUSE_FORWARD: return foreign && d->q.facts->has_alias;
+	case CLAUSE_REFUSE:
+	case CLAUSE_DEFER:
+	case CLAUSE_LIMIT: return clause_stage(&d->q, clause) <= d->q.stage;
 	}
-	if (!piece_is_in(question_piece(&d->q), clause->network))
-		return FALSE_;
-	return condition_value(&d->q, clause->condition);
+	return false;
 }
 
 /* Of several grants the one with the smaller text is named. */
@@ -193,137 +61,266 @@ static void grant_weigh(struct deciding *d, const struct clause *clause)
 	if (first)
 		decision->grant = (uint32_t)(clause - policy->clauses.at);
 	decision->has_grant = true;
+	d->granted = TRUE_;
 }
 
-static void grants_decide(struct deciding *d)
+/* A lease would grant, but for the sender. */
+static bool lease_is_misused(struct deciding *d, const struct clause *clause)
+{
+	return clause->kind == CLAUSE_RELAY && clause->credential == CREDENTIAL_RECENT_POP &&
+	       grant_is_offered(&d->q, clause) &&
+	       condition_value(&d->q, clause->subject) == TRUE_ &&
+	       condition_value(&d->q, clause->condition) == TRUE_ &&
+	       clause_extra(&d->q, clause) == FALSE_;
+}
+
+static void later_find(void *arg, enum fact fact, struct slice argument)
+{
+	enum stage *last = arg;
+
+	(void)argument;
+	if (fact < FACTS && fact_row(fact)->stage > *last)
+		*last = fact_row(fact)->stage;
+}
+
+/* What it rests on will be known after the data alone. */
+static bool grant_is_pending(struct deciding *d, const struct clause *clause)
+{
+	enum stage last = STAGE_CONNECT;
+
+	if (clause->stage > d->q.stage)
+		clause_asks(&d->q, clause, later_find, &last);
+	return last > d->q.stage;
+}
+
+static void grant_note(struct deciding *d, const struct clause *clause, enum truth value)
+{
+	d->late |= clause->stage > STAGE_RCPT && grant_is_offered(&d->q, clause);
+	if (value == TRUE_)
+		grant_weigh(d, clause);
+	else if (value == UNKNOWN_ && grant_is_pending(d, clause))
+		d->pending = true;
+	else if (value == UNKNOWN_ && d->granted == FALSE_)
+		d->granted = UNKNOWN_;
+	else if (value == FALSE_)
+		d->misused |= lease_is_misused(d, clause);
+}
+
+static void clause_decide(struct deciding *d, const struct clause *clause)
+{
+	if (!clause_is_considered(d, clause))
+		return;
+	enum truth value = clause_value(&d->q, clause);
+	if (value != FALSE_)
+		trace_add(d, clause, value);
+	if (clause_is_grant(clause))
+		grant_note(d, clause, value);
+	else if (value != FALSE_)
+		finding_weigh(d->q.policy, &d->best,
+			finding_of_clause(&d->q, clause, value, clause_stage(&d->q, clause)));
+}
+
+/* In the order in which they stand, so that the trace is in it too. */
+static void clauses_decide(struct deciding *d)
 {
 	const struct policy *policy = d->q.policy;
+	const uint64_t *bits = index_candidates(&d->q);
 
-	for (size_t i = 0; i < policy->relay_count; i++) {
-		const struct clause *clause = &policy->clauses.at[policy->relays[i]];
-		enum truth value = grant_value(d, clause);
-		trace_add(d, clause, value);
-		if (value == TRUE_)
-			grant_weigh(d, clause);
-		d->grant_unknown |= value == UNKNOWN_;
+	for (size_t word = 0; word <= policy->clauses.count / 64; word++)
+		for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
+			size_t at = 64 * word + (size_t)__builtin_ctzll(left);
+			if (at < policy->clauses.count)
+				clause_decide(d, &policy->clauses.at[at]);
+		}
+}
+
+/* ---- who has not signed in ---- */
+
+/* On the submission ports it is required for everything (doc/policy.md, "Signing in"). */
+static struct finding sign_in_finding(struct deciding *d)
+{
+	struct slice listener = d->q.facts->listener;
+
+	if (d->q.stage < STAGE_AUTH || !slice_starts(listener, SLICE("submission")))
+		return FINDING_NONE;
+	switch (condition_value(&d->q, d->q.policy->signed_in)) {
+	case TRUE_: break;
+	case FALSE_: return finding_of_reason(&d->q, REASON_SIGN_IN_NEEDED, STAGE_AUTH);
+	case UNKNOWN_: return finding_of_unknown(&d->q, FACT_ACCOUNT, STAGE_AUTH);
 	}
+	return FINDING_NONE;
 }
 
 /* ---- the recipient ---- */
 
-static struct finding relay_denied(struct deciding *d)
-{
-	struct finding finding = {.verdict = VERDICT_REFUSE,
-		.stage = STAGE_RCPT,
-		.reason = REASON_RELAY_DENIED,
-		.code = reason_row(REASON_RELAY_DENIED)->code,
-		.enhanced = reason_row(REASON_RELAY_DENIED)->enhanced};
-	const struct mailbox *recipient = &d->q.facts->recipient;
-	struct slice arguments[] = {
-		recipient->is_postmaster ? SLICE("that postmaster") : recipient->domain,
-		d->q.policy->settings.hostname};
-
-	finding.words = reason_words(REASON_RELAY_DENIED, arguments, 2, d->q.arena);
-	return finding;
-}
-
-/* What a list names as it stands is meant. Any other local part that we take is of the client's
- * choosing: all of it in an `any recipient` domain, else what follows a +. */
+/* What a list names as it stands is meant, and what an alias stands for. Any other local part that
+ * we take is of the client's choosing: all of it where any is taken or the next hop is asked, else
+ * what follows a +. */
 static bool local_part_is_risky(struct deciding *d)
 {
-	return mailbox_is_risky(&d->q.facts->recipient) && !recipient_is_listed_whole(&d->q);
+	const struct mailbox *recipient = &d->q.facts->recipient;
+	const struct domain_row *domain = party_domain(&d->q, &d->q.recipient);
+	bool chosen =
+		!domain || domain->known != KNOWN_ACCOUNTS || slice_has(recipient->local, '+');
+
+	return mailbox_is_risky(recipient) && chosen && !d->q.facts->has_alias &&
+	       !recipient_is_listed_whole(&d->q);
 }
 
-static struct finding recipient_finding(struct deciding *d)
+static struct finding mailbox_finding(struct deciding *d)
 {
-	switch (recipient_class(&d->q)) {
-	case RECIPIENT_FOREIGN:
-		d->decision->foreign = true;
-		grants_decide(d);
-		if (!d->decision->has_grant)
-			return relay_denied(d);
-		break;
-	case RECIPIENT_OURS_UNKNOWN:
-		return finding_of_reason(d, REASON_UNKNOWN_RECIPIENT, STAGE_RCPT, 0);
-	case RECIPIENT_OURS_KNOWN:
-		if (local_part_is_risky(d))
-			return finding_of_reason(d, REASON_RISKY_LOCAL_PART, STAGE_RCPT, 0);
-		break;
-	}
-	return (struct finding){.verdict = VERDICT_ACCEPT};
+	if (d->decision->foreign)
+		return FINDING_NONE;
+	const struct domain_row *domain = party_domain(&d->q, &d->q.recipient);
+	bool risky = local_part_is_risky(d);
+	bool asked = domain && (domain->known == KNOWN_ASKED || domain->known == KNOWN_ACCOUNTS);
+	enum truth unknown = condition_value(&d->q, d->q.policy->unknown_recipient);
+	if (unknown == TRUE_ && !(risky && asked)) /* nobody is asked about what is risky */
+		return finding_of_reason(&d->q, REASON_UNKNOWN_RECIPIENT, STAGE_RCPT);
+	if (risky)
+		return finding_of_reason(&d->q, REASON_RISKY_LOCAL_PART, STAGE_RCPT);
+	return unknown == FALSE_ ? FINDING_NONE
+				 : finding_of_unknown(&d->q, FACT_MAILBOX, STAGE_RCPT);
 }
 
-/* ---- what unknown facts leave open ---- */
-
-/* What would be decided if the unknown clauses were false, but for `only`, which is true. The
- * finding that decides among several decides alone too, so trying each alone is enough. */
-static enum verdict verdict_if(struct deciding *d, const struct clause *only, bool granted)
+static struct finding denied_finding(struct deciding *d)
 {
-	struct deciding trial = *d;
+	enum stage stage = d->late ? d->q.stage : STAGE_RCPT;
+	enum reason reason = d->q.facts->has_alias ? REASON_FORWARDING_DENIED
+			     : d->misused          ? REASON_SENDER_NOT_OWNED
+						   : REASON_RELAY_DENIED;
 
-	trial.best = (struct finding){.verdict = VERDICT_ACCEPT};
-	for (size_t i = 0; i < d->decision->trace_count; i++) {
-		const struct clause *clause = &d->q.policy->clauses.at[d->trace[i].clause];
-		bool fires = d->trace[i].value == TRUE_ || clause == only;
-		if (clause->kind != CLAUSE_RELAY && fires)
-			finding_weigh(&trial,
-				finding_of_clause(d, clause, TRUE_, clause_stage(d, clause)));
-	}
-	if (!granted)
-		finding_weigh(&trial, d->structural);
-	return trial.best.verdict;
-}
-
-static unsigned possible_given(struct deciding *d, bool granted)
-{
-	unsigned possible = 1u << verdict_if(d, NULL, granted);
-
-	for (size_t i = 0; i < d->decision->trace_count; i++)
-		if (d->trace[i].value == UNKNOWN_)
-			possible |= 1u << verdict_if(d,
-					    &d->q.policy->clauses.at[d->trace[i].clause], granted);
-	return possible;
-}
-
-static unsigned possible_verdicts(struct deciding *d)
-{
-	unsigned possible = 1u << d->decision->verdict;
-
-	if (d->unknown || d->grant_unknown)
-		possible |= possible_given(d, false);
-	if (d->grant_unknown && !d->decision->has_grant)
-		possible |= possible_given(d, true);
-	return possible;
+	if (!d->decision->foreign || d->granted == TRUE_ || d->pending)
+		return FINDING_NONE;
+	return finding_of_reason(&d->q, reason, stage);
 }
 
 /* ---- the whole ---- */
 
+static void deciding_begin(struct deciding *d)
+{
+	const struct policy *policy = d->q.policy;
+
+	d->q.memo = arena_alloc(d->q.arena, policy->term_count + 1);
+	d->best = FINDING_NONE;
+	d->granted = FALSE_;
+	d->at_rcpt = d->q.stage >= STAGE_RCPT && d->q.facts->has_recipient;
+	d->decision->foreign = d->at_rcpt && recipient_class(&d->q) == RECIPIENT_FOREIGN;
+}
+
+static void decision_tell(struct deciding *d, const struct finding *spoken)
+{
+	struct decision *decision = d->decision;
+
+	decision->verdict = spoken->verdict;
+	decision->reason = spoken->reason;
+	decision->code = spoken->code;
+	decision->enhanced = spoken->enhanced;
+	decision->words = spoken->words;
+	decision->stage = spoken->verdict == VERDICT_ACCEPT ? d->q.stage : spoken->stage;
+	decision->has_clause = spoken->has_clause;
+	decision->clause = spoken->clause;
+	decision->trace = d->trace;
+	decision->trace_count = d->trace_count;
+}
+
+void deciding_run(struct deciding *d, const struct policy *policy, const struct facts *facts,
+	enum stage stage, struct arena *arena, bool strict)
+{
+	d->q = question_of(policy, facts, stage, arena);
+	d->q.strict = strict;
+	deciding_begin(d);
+	clauses_decide(d);
+	d->sign_in = sign_in_finding(d);
+	d->mailbox = d->at_rcpt ? mailbox_finding(d) : FINDING_NONE;
+	d->denied = d->at_rcpt ? denied_finding(d) : FINDING_NONE;
+	struct finding spoken = d->best;
+	finding_weigh(policy, &spoken, d->sign_in);
+	finding_weigh(policy, &spoken, d->mailbox);
+	finding_weigh(policy, &spoken, d->denied);
+	decision_tell(d, &spoken);
+}
+
+static bool is_open(const struct deciding *d)
+{
+	for (size_t i = 0; i < d->trace_count; i++)
+		if (d->trace[i].value == UNKNOWN_)
+			return true;
+	return d->q.excused || (d->sign_in.verdict == VERDICT_DEFER) ||
+	       (d->mailbox.verdict == VERDICT_DEFER);
+}
+
 void policy_decide(const struct policy *policy, const struct facts *facts, enum stage stage,
 	struct arena *arena, struct decision *decision)
 {
-	struct deciding d = {.q = question_of(policy, facts, stage, arena), .decision = decision};
+	struct decision strict_decision = {0};
+	struct deciding d = {.decision = decision};
 
 	*decision = (struct decision){.verdict = VERDICT_ACCEPT, .stage = stage};
-	d.best = (struct finding){.verdict = VERDICT_ACCEPT, .stage = stage};
-	d.trace = ARENA_ARRAY(arena, struct trace_entry, policy->clauses.count + 1);
-	for (size_t i = 0; i < policy->clauses.count; i++)
-		if (policy->clauses.at[i].kind != CLAUSE_RELAY)
-			refusal_decide(&d, &policy->clauses.at[i]);
-	if (stage >= STAGE_RCPT && facts->has_recipient)
-		d.structural = recipient_finding(&d);
-	if (d.structural.verdict != VERDICT_ACCEPT)
-		finding_weigh(&d, d.structural);
-	decision->verdict = d.best.verdict;
-	decision->reason = d.best.reason;
-	decision->code = d.best.code;
-	decision->enhanced = d.best.enhanced;
-	decision->words = d.best.words;
-	decision->stage = d.best.stage;
-	decision->has_clause = d.best.has_clause;
-	decision->clause = d.best.clause;
-	decision->trace = d.trace;
-	decision->possible = possible_verdicts(&d);
+	deciding_run(&d, policy, facts, stage, arena, false);
+	decision->possible = 1u << decision->verdict;
+	if (!is_open(&d))
+		return;
+	struct deciding strict = {.decision = &strict_decision};
+	deciding_run(&strict, policy, facts, stage, arena, true);
+	decision->possible = possible_verdicts(&strict);
 }
+
+/* ---- traces, and several decisions ---- */
+
+size_t policy_trace_whole(const struct policy *policy, const struct facts *facts, enum stage stage,
+	struct arena *arena, const struct trace_entry **trace)
+{
+	struct decision decision = {0};
+	struct deciding d = {.q = question_of(policy, facts, stage, arena), .decision = &decision};
+
+	deciding_begin(&d);
+	for (size_t i = 0; i < policy->clauses.count; i++) {
+		const struct clause *clause = &policy->clauses.at[i];
+		if (clause_is_considered(&d, clause))
+			trace_add(&d, clause, clause_value(&d.q, clause));
+	}
+	*trace = d.trace;
+	return d.trace_count;
+}
+
+static unsigned strictness(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_REFUSE: return 0;
+	case VERDICT_DEFER: return 1;
+	case VERDICT_ACCEPT: return 2;
+	}
+	return 2;
+}
+
+static struct finding finding_of_decision(const struct decision *decision)
+{
+	return (struct finding){.verdict = decision->verdict,
+		.stage = decision->stage,
+		.reason = decision->reason,
+		.code = decision->code,
+		.words = decision->words,
+		.has_clause = decision->has_clause,
+		.clause = decision->clause};
+}
+
+const struct decision *policy_strictest(
+	const struct policy *policy, const struct decision *decisions, size_t count)
+{
+	const struct decision *best = decisions;
+
+	for (size_t i = 1; i < count; i++) {
+		struct finding one = finding_of_decision(&decisions[i]);
+		struct finding other = finding_of_decision(best);
+		unsigned a = strictness(one.verdict), b = strictness(other.verdict);
+		if (a < b || (a == b && finding_order(policy, &one, &other) < 0))
+			best = &decisions[i];
+	}
+	return best;
+}
+
+/* ---- clauses ---- */
 
 struct clause_place policy_clause(const struct policy *policy, uint32_t clause)
 {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Default gateways from the kernel's tables of routes. The contract is in gateways.h. */
+/* Gateways: from the kernel's tables of routes, and of container networks. The contract is in
+ * gateways.h. */
 #include "policy/gateways.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/address.h"
 #include "base/text.h"
+#include "policy/containers.h"
+#include "policy/model.h"
 
 enum { WORDS = 10, ROUTES_MOST = 1 << 20, V4_BYTES = 4, V6_BYTES = 16 };
 
-static bool hex_read(struct slice hex, uint8_t *bytes, size_t count)
+bool hex_read(struct slice hex, uint8_t *bytes, size_t count)
 {
 	if (hex.len != 2 * count)
 		return false;
@@ -99,7 +101,7 @@ struct slice gateways_of_routes(struct slice v4, struct slice v6, struct arena *
 }
 
 /* A table that is longer than ROUTES_MOST is read up to there: the default routes stand first. */
-static void table_read(const char *path, struct text *table)
+void table_read(const char *path, struct text *table)
 {
 	enum { STEP = 1 << 14 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -120,8 +122,27 @@ struct slice gateways_find(struct arena *arena)
 
 	table_read("/proc/net/route", &v4);
 	table_read("/proc/net/ipv6_route", &v6);
-	struct slice gateways = gateways_of_routes(text_slice(&v4), text_slice(&v6), arena);
+	struct text all = TEXT_GROWING;
+	text_put(&all, gateways_of_routes(text_slice(&v4), text_slice(&v6), arena));
+	container_gateways_put(&all);
+	struct slice gateways = arena_slice(arena, text_slice(&all));
 	text_free(&v4);
 	text_free(&v6);
+	text_free(&all);
 	return gateways;
+}
+
+/* ---- in a policy ---- */
+
+void gateways_take(struct policy *policy, struct slice gateways)
+{
+	policy->gateways = ARENA_ARRAY(policy->arena, struct address, gateways.len + 1);
+	policy->gateway_interfaces = ARENA_ARRAY(policy->arena, struct slice, gateways.len + 1);
+	while (gateways.len > 0) {
+		struct slice interface = slice_cut(&gateways, ' ');
+		size_t at = policy->gateway_count;
+		struct slice address = slice_cut(&interface, '@');
+		policy->gateway_interfaces[at] = arena_slice(policy->arena, interface);
+		policy->gateway_count += address_parse(address, &policy->gateways[at]);
+	}
 }

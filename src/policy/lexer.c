@@ -11,6 +11,8 @@ struct line {
 	struct slice text;
 	size_t at;
 	unsigned number;
+	size_t counted; /* bytes of which the characters are counted */
+	unsigned characters;
 };
 
 static bool is_blank(char c)
@@ -35,7 +37,7 @@ static unsigned characters(struct slice s)
 struct lexer lexer_over(
 	struct slice file, struct slice bytes, struct arena *arena, struct complaints *complaints)
 {
-	if (slice_starts(bytes, SLICE("\xef\xbb\xbf")))
+	while (slice_starts(bytes, SLICE("\xef\xbb\xbf"))) /* a byte order mark */
 		bytes = slice_from(bytes, 3);
 	return (struct lexer){arena, complaints, file, bytes, 0};
 }
@@ -55,7 +57,17 @@ void complain_at(struct complaints *complaints, enum severity severity, const st
 	complain(complaints, &complaint);
 }
 
-static struct token token_here(const struct lexer *lexer, const struct line *line, size_t from)
+/* Counting goes on where it ended, since a line may have many thousand tokens. */
+static unsigned column_of(struct line *line, size_t from)
+{
+	if (from < line->counted)
+		line->counted = line->characters = 0;
+	line->characters += characters(slice_part(line->text, line->counted, from));
+	line->counted = from;
+	return line->characters + 1;
+}
+
+static struct token token_here(const struct lexer *lexer, struct line *line, size_t from)
 {
 	return (struct token){.kind = TOKEN_WORD,
 		.raw = slice_part(line->text, from, line->at),
@@ -63,11 +75,11 @@ static struct token token_here(const struct lexer *lexer, const struct line *lin
 		.file = lexer->file,
 		.source = line->text,
 		.line = line->number,
-		.column = characters(slice_part(line->text, 0, from)) + 1};
+		.column = column_of(line, from)};
 }
 
-static void fault(struct lexer *lexer, struct statement *statement, const struct line *line,
-	size_t from, struct slice what, struct slice right)
+static void fault(struct lexer *lexer, struct statement *statement, struct line *line, size_t from,
+	struct slice what, struct slice right)
 {
 	struct token token = token_here(lexer, line, from);
 
@@ -191,7 +203,8 @@ static bool line_is_text(struct lexer *lexer, struct statement *statement, struc
 	for (line->at = 0; line->at < line->text.len;) {
 		size_t from = line->at, len = utf8_decode(slice_from(line->text, line->at), &point);
 		line->at += len ? len : 1;
-		bool bad = len == 0 || (point < ' ' && point != '\t') || point == 0x7f;
+		bool bad = len == 0 || (point < ' ' && point != '\t') || point == 0x7f ||
+			   point == 0xfeff;
 		if (bad || utf8_reorders(point)) {
 			fault(lexer, statement, line, from,
 				SLICE("a byte that is no text in UTF-8"),

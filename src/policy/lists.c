@@ -3,11 +3,20 @@
  * which addresses are kept and found. */
 #include <string.h>
 
+#include "policy/lines.h"
 #include "policy/model.h"
 
+/* Exactly that name; else, of those `*.…` that hold it, the nearest. An address literal has no
+ * labels. */
 struct domain_row *domain_find(const struct policy *policy, struct slice name)
 {
-	return name.len > 0 ? map_get(policy->domain_names, name) : NULL;
+	struct domain_row *row = name.len > 0 ? map_get(policy->domain_names, name) : NULL;
+
+	if (row || map_count(policy->below_names) == 0 || slice_starts(name, SLICE("[")))
+		return row;
+	for (slice_cut(&name, '.'); !row && name.len > 0; slice_cut(&name, '.'))
+		row = map_get(policy->below_names, name);
+	return row;
 }
 
 /* Lower case, piece by piece between the +, since mailbox_local_key() drops what follows one. */
@@ -32,12 +41,27 @@ static void local_lower(
 		text_char(out, '+');
 }
 
+/* Full case mapping may lengthen a character to three times its bytes. */
+static struct text key_room(const struct mailbox *mailbox, struct arena *arena)
+{
+	size_t size = 3 * mailbox->local.len + mailbox->domain.len + 2;
+
+	return (struct text){.at = arena_alloc(arena, size), .size = size};
+}
+
+struct slice key_of_local(const struct mailbox *mailbox, struct arena *arena)
+{
+	struct text key = key_room(mailbox, arena);
+
+	local_lower(&key, mailbox, true, arena);
+	text_char(&key, '@');
+	return text_slice(&key);
+}
+
 struct slice party_key(const struct policy *policy, const struct mailbox *mailbox, bool tagged,
 	struct arena *arena)
 {
-	/* Full case mapping may lengthen a character to three times its bytes. */
-	size_t size = 3 * mailbox->local.len + mailbox->domain.len + 2;
-	struct text key = {.at = arena_alloc(arena, size), .size = size};
+	struct text key = key_room(mailbox, arena);
 
 	if (domain_find(policy, mailbox->domain))
 		local_lower(&key, mailbox, tagged, arena);
@@ -58,36 +82,22 @@ struct slice key_without_domain(struct slice key, struct slice domain)
 	return slice_part(key, 0, key.len - domain.len);
 }
 
-static void entry_complain(const struct list_row *list, struct complaints *complaints,
-	struct slice line, unsigned number, const char *why)
-{
-	struct token token = {
-		.file = list->path, .raw = line, .source = line, .line = number, .column = 1};
-
-	complain_at(complaints, SEVERITY_ERROR, &token, slice_of(why),
-		list->of_mailboxes ? SLICE("one address or local part a line")
-				   : SLICE("one address or domain a line"));
-}
-
 static void entry_keep(struct policy *policy, struct list_row *list, struct slice key)
 {
 	map_put(list->entries, key, policy);
+	if (list->example.len == 0)
+		list->example = key;
 }
 
-/* A mailboxes file may name a local part alone: it is put behind a domain of ours to be read. */
+/* A mailboxes file may name a local part alone: it is put behind some domain to be read. */
 static bool local_part_keep(struct policy *policy, struct list_row *list, struct slice entry)
 {
 	struct mailbox mailbox;
+	struct slice whole = arena_format(policy->arena, "%.*s@localhost", SLICE_ARGS(entry));
 
-	if (policy->domains.count == 0)
-		return false;
-	struct slice domain = policy->domains.at[0].name;
-	struct slice whole =
-		arena_format(policy->arena, "%.*s@%.*s", SLICE_ARGS(entry), SLICE_ARGS(domain));
 	if (mailbox_parse(whole, policy->arena, &mailbox) != MAILBOX_OK)
 		return false;
-	struct slice key = party_key(policy, &mailbox, true, policy->arena);
-	entry_keep(policy, list, key_without_domain(key, mailbox.domain));
+	entry_keep(policy, list, key_of_local(&mailbox, policy->arena));
 	return true;
 }
 
@@ -113,24 +123,17 @@ static bool entry_read(struct policy *policy, struct list_row *list, struct slic
 static void list_fill(struct policy *policy, struct list_row *list, struct slice bytes,
 	struct complaints *complaints)
 {
-	unsigned number = 0;
+	struct lines lines = lines_of(bytes);
 
-	while (bytes.len > 0) {
-		struct slice line = slice_cut(&bytes, '\n'), whole = line;
-		if (line.len > 0 && line.at[line.len - 1] == '\r')
-			line.len--;
-		number++;
-		struct slice entry = slice_trim(line);
-		if (entry.len == 0 || entry.at[0] == '#')
+	while (lines_next(&lines)) {
+		if (entry_read(policy, list, lines.entry))
 			continue;
-		size_t comment = slice_find(entry, '#');
-		if (comment != SIZE_MAX &&
-			(entry.at[comment - 1] == ' ' || entry.at[comment - 1] == '\t'))
-			entry = slice_trim(slice_part(entry, 0, comment));
-		if (!entry_read(policy, list, entry))
-			entry_complain(list, complaints, whole, number,
-				list->of_mailboxes ? "this is no address and no local part"
-						   : "this is no address and no domain");
+		struct token token = lines_token(&lines, complaints->arena, list->path);
+		complain_at(complaints, SEVERITY_ERROR, &token,
+			list->of_mailboxes ? SLICE("this is no address and no local part")
+					   : SLICE("this is no address and no domain"),
+			list->of_mailboxes ? SLICE("one address or local part a line")
+					   : SLICE("one address or domain a line"));
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "policy/policy.h"
 
 #define NO_NODE UINT32_MAX
+enum { DERIVED_MAX = 5 };
 
 /* Arrays that grow inside the policy's arena while it is loaded. */
 #define TABLE(type)                                                                                \
@@ -71,16 +72,18 @@ struct stretch { /* from `first` to the next stretch */
 struct list_row {
 	struct slice path;
 	struct token token;
-	bool of_mailboxes;   /* entries without @ are local parts, not domains */
-	struct map *entries; /* keys in the form of party_key() */
+	bool of_mailboxes;    /* entries without @ are local parts, not domains */
+	struct map *entries;  /* keys in the form of party_key() */
+	struct slice example; /* the first of them */
 };
 
 struct target {
 	enum route_kind kind;
 	enum route_tls tls;
 	uint16_t port;
-	struct slice
-		hosts; /* ROUTE_HOSTS: "host:port" blank-separated; ROUTE_MAILDIR: the pattern */
+	struct slice hosts; /* ROUTE_HOSTS: "host:port" blank-separated; ROUTE_MAILDIR: the pattern;
+			       ROUTE_LMTP: a path or "host:port" */
+	struct slice login, password_file; /* empty: no signing in */
 };
 
 enum known_kind { KNOWN_ANY, KNOWN_LISTED, KNOWN_ACCOUNTS, KNOWN_ASKED };
@@ -96,7 +99,7 @@ struct aliases_row {
 	struct token token;
 	struct alias_row *rows;
 	size_t count;
-	struct map *names; /* key -> struct alias_row * */
+	struct map *names; /* key, or "local@" of any domain that uses the file -> alias_row * */
 };
 struct domain_row {        /* one for each name of a `domain` statement */
 	struct slice name; /* `*.example.org`: "example.org" with `below` */
@@ -112,11 +115,13 @@ struct domain_row {        /* one for each name of a `domain` statement */
 
 enum node_kind { NODE_ATOM, NODE_NOT, NODE_AND, NODE_OR };
 struct node {
-	uint8_t kind;               /* enum node_kind */
-	uint8_t atom;               /* enum atom */
-	uint32_t left, right;       /* of AND and OR; NOT has `left` */
-	uint32_t index;             /* of a network, a certificate or a list; an enum service */
-	uint32_t term;              /* of an atom: the same for equal atoms (filled by compiling) */
+	uint8_t kind;         /* enum node_kind */
+	uint8_t atom;         /* enum atom */
+	bool is_given;        /* of an `expect … given`, of no clause */
+	uint32_t left, right; /* of AND and OR; NOT has `left` */
+	uint32_t index;       /* of a network, a certificate or a list; an enum service */
+	uint32_t term;        /* of an atom: the same for equal atoms (filled by compiling) */
+	bool lenient;         /* a list that stands positively in a refusal: unknown is false */
 	const struct network *nets; /* `returning`; none: any answer in 127.0.0.0/8 counts */
 	uint32_t net_count;
 	uint64_t number;
@@ -164,6 +169,7 @@ struct clause {
 	bool names_size;
 	uint64_t size_above; /* the greatest number it compares `size` with */
 	uint32_t condition;  /* NO_NODE: always true */
+	uint32_t subject;    /* the atom of its credential or of what it counts; NO_NODE: none */
 	struct clause_place place;
 	/* relay for: */
 	enum credential credential;
@@ -175,6 +181,7 @@ struct clause {
 	struct limit limit;
 	/* refuse, defer: */
 	enum reason reason;
+	uint32_t speaks; /* the atom whose reason it is; NO_NODE: none */
 	uint64_t number; /* the limit its reason speaks of */
 	unsigned code;   /* 0: the row's */
 	struct enhanced enhanced;
@@ -219,10 +226,39 @@ struct expect_row {
 };
 
 /* A name used before it need be declared; resolved when all is read. */
+enum name_place {
+	NAME_OF_GRANT,  /* of `relay for`: clause.network */
+	NAME_OF_LIMIT,  /* clause.limit.index */
+	NAME_OF_NODE,   /* node.index */
+	NAME_OF_LISTEN, /* listen_line.proxy */
+	NAME_OF_LIMITS, /* network_limits.network */
+	NAME_OF_EXPECT  /* kept as a name; only looked up */
+};
 struct name_use {
 	struct token token;
-	bool by_clause; /* a clause's network, else a node's */
-	uint32_t at;    /* index of the clause or node */
+	bool is_certificate; /* else a network */
+	enum name_place place;
+	uint32_t at; /* index of the clause, node, … */
+};
+
+/* `limits for network`. */
+struct network_limits {
+	uint32_t network;
+	unsigned written; /* a bit for each row of limit_statements.c */
+	struct session_limits limits;
+	struct token token;
+};
+
+/* What loads and has no effect yet, or cannot be served yet (later.def). */
+enum later {
+#define LATER(id, ...) LATER_##id,
+#include "policy/later.def"
+#undef LATER
+	LATERS
+};
+struct later_use {
+	enum later later;
+	struct token token; /* where it is first written */
 };
 
 struct policy {
@@ -237,6 +273,7 @@ struct policy {
 	uint64_t seed;
 
 	TABLE(struct listen_line) listens;
+	TABLE(struct token) listen_tokens; /* of the address, by index of the line */
 	TABLE(struct network_row) networks;
 	TABLE(struct list_row) lists;
 	TABLE(struct domain_row) domains;
@@ -247,23 +284,41 @@ struct policy {
 	TABLE(struct aliases_row) aliases;
 	TABLE(struct sign_row) signs;
 	TABLE(struct expect_row) expects;
+	TABLE(struct network_limits) network_limits;
+	TABLE(struct later_use) laters;
+	TABLE(struct token) node_tokens; /* by index of a node: its first word */
 
-	struct map *network_names; /* network_row index + 1, as (void *) */
-	struct map *domain_names;  /* index + 1 while it is read, then struct domain_row * */
-	struct map *deliver_names; /* first deliver_row of a domain, see deliver_next */
-	uint32_t *deliver_next;    /* by index: the next of the same domain, or UINT32_MAX */
+	struct map *network_names;     /* network_row index + 1, as (void *) */
+	struct map *certificate_names; /* the same of certificates */
+	struct map *domain_names;      /* index + 1 while it is read, then struct domain_row * */
+	struct map *below_names;       /* the same, for `*.example.org` under "example.org" */
+	struct map *deliver_names;     /* first deliver_row of a domain, see deliver_next */
+	uint32_t *deliver_next;        /* by index: the next of the same domain, or UINT32_MAX */
 	struct address *gateways;
+	struct slice *gateway_interfaces; /* of container networks; empty: a default gateway */
 	size_t gateway_count;
 	struct stretch *stretches;
 	size_t stretch_count;
 	uint32_t *relays; /* the clauses that are `relay for`, by index */
 	size_t relay_count;
-	bool clauses_at[STAGES]; /* some clause can fire at this stage */
+	struct clause_index *index; /* index.h */
+	uint32_t *limits;           /* the `limit` clauses, by index */
+	size_t limit_count;
+	bool clauses_at[STAGES];   /* some clause can fire at this stage */
+	const struct proof *proof; /* NULL: not made */
+	uint32_t *terms;           /* by term: one of its atoms */
+	size_t term_count;
+	enum stage trust_stage; /* at which `trusted` is known */
+	uint32_t
+		derived[DERIVED_MAX]; /* terms that follow from others; NO_NODE: nothing names it */
+	uint32_t signed_in; /* nodes that every policy has: authenticated, recipient unknown */
+	uint32_t unknown_recipient;
 };
 
 /* ---- compiling (clauses.c, stretches.c, lists.c, check.c) ---- */
 void nodes_compile(struct policy *policy);
 void clauses_compile(struct policy *policy);
+void terms_number(struct policy *policy);
 void stretches_build(struct policy *policy);
 /* The innermost piece that holds the address, or NULL; follow `around` for the others. */
 const struct piece *stretch_find(const struct policy *policy, const struct address *address);
@@ -271,15 +326,23 @@ bool piece_is_in(const struct piece *innermost, uint32_t network);
 void lists_fill(struct policy *policy, const struct bundle *bundle, struct complaints *complaints);
 /* The gateways that are in no network but those that name them (gateways.h). */
 void gateways_take(struct policy *policy, struct slice gateways);
-/* What the networks that may relay hold (open_relay.c). */
-void relay_networks_check(const struct policy *policy, struct complaints *complaints);
+/* The proof (proof.h) of a compiled policy; `file`: for what is wrong with the whole. */
+void proof_make(struct policy *policy, struct slice file, struct complaints *complaints);
 /* `file`: the configuration's name, for what is wrong with the whole. */
 void policy_check(struct policy *policy, struct slice file, struct complaints *complaints);
+/* Files of aliases (aliases.c). */
+void aliases_fill(
+	struct policy *policy, const struct bundle *bundle, struct complaints *complaints);
+/* What an address of ours stands for, or NULL: it is no alias. */
+const struct alias_row *alias_find(const struct policy *policy, const struct mailbox *mailbox);
+/* The keys of what `owns` names (owned.c). */
+void owns_settle(struct policy *policy);
 struct domain_row *domain_find(const struct policy *policy, struct slice name);
 /* "local@domain" in the form in which lists keep it: the local part of our own domains in lower
  * case. `tagged` keeps a +tag, else it is dropped (for our own domains alone). */
 struct slice party_key(const struct policy *policy, const struct mailbox *mailbox, bool tagged,
 	struct arena *arena);
+struct slice key_of_local(const struct mailbox *mailbox, struct arena *arena);
 /* "local@": how a file of mailboxes keeps an entry that is a local part alone. */
 struct slice key_without_domain(struct slice key, struct slice domain);
 bool list_has(const struct list_row *list, struct slice key);

@@ -33,7 +33,7 @@ static unsigned distance(struct slice a, struct slice b)
 struct slice nearest(struct slice word, const struct slice *candidates, size_t count)
 {
 	struct slice best = SLICE_NONE;
-	unsigned best_distance = word.len < 4 ? 2 : 3; /* must be below */
+	unsigned best_distance = word.len < 6 ? 2 : 3; /* must be below */
 
 	if (word.len == 0 || word.len > WORD_MAX)
 		return best;

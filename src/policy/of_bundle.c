@@ -7,7 +7,7 @@ static struct policy *load(const struct bundle *bundle, struct text *why)
 	struct complaints complaints;
 
 	complaints_init(&complaints);
-	struct policy *policy = policy_load(bundle, &complaints);
+	struct policy *policy = policy_load_unproved(bundle, &complaints);
 	for (size_t i = 0; !policy && i < complaints.count; i++)
 		text_complaint(why, &complaints.list[i]);
 	complaints_free(&complaints);

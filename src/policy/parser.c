@@ -82,9 +82,14 @@ void parser_fail_format(
 	parser_fail(p, token, slice_of(what), slice_of(right));
 }
 
-void parser_not_built(struct parser *p, const struct token *token, const char *name)
+void parser_later(struct parser *p, const struct token *token, enum later later)
 {
-	parser_fail_format(p, token, "", "\"%s\" is not built yet in this version", name);
+	for (size_t i = 0; i < p->policy->laters.count; i++)
+		if (p->policy->laters.at[i].later == later)
+			return;
+	if (!p->failed)
+		*TABLE_ADD(p->policy->arena, &p->policy->laters) =
+			(struct later_use){later, *token};
 }
 
 /* "expected if, unless or the end of the statement" */
@@ -141,7 +146,7 @@ struct clause_place parser_place(struct parser *p)
 typedef void statement_function(struct parser *p);
 struct statement_row {
 	struct slice first, second; /* its words; the second may be empty */
-	statement_function *read;   /* NULL: not built yet */
+	statement_function *read;
 	bool once;
 };
 #define STATEMENT(first_, second_, function_, once_)                                               \
@@ -221,17 +226,7 @@ static void statement_read(struct parser *p)
 		return;
 	}
 	statement_once(p, row);
-	const struct token *first = parser_peek(p);
 	p->at += row->second.len > 0 ? 2 : 1;
-	if (!row->read) {
-		parser_not_built(p, first,
-			arena_string(p->arena,
-				row->second.len > 0
-					? arena_format(p->arena, "%.*s %.*s",
-						  SLICE_ARGS(row->first), SLICE_ARGS(row->second))
-					: row->first));
-		return;
-	}
 	row->read(p);
 	if (!parser_at_end(p)) {
 		parser_expect(p, SLICE("the end of the statement"));
@@ -252,8 +247,11 @@ void parser_read_file(struct parser *p, const struct bundle_file *file)
 		p->expected_count = 0;
 		p->nesting = 0;
 		p->failed = p->statement.bad;
+		size_t uses = p->uses.count;
 		if (p->statement.count > 0 && !p->failed)
 			statement_read(p);
+		if (p->failed)
+			p->uses.count = uses; /* what they would settle is not there */
 	}
 	p->statement = outer;
 	p->at = outer_at;
@@ -263,39 +261,70 @@ void parser_read_file(struct parser *p, const struct bundle_file *file)
 
 /* ---- the whole ---- */
 
-static void use_settle(struct policy *policy, const struct name_use *use, struct network_row *row)
+static void use_of_network(struct policy *policy, const struct name_use *use, uint32_t index)
 {
-	uint32_t index = (uint32_t)(row - policy->networks.at);
+	struct network_row *row = &policy->networks.at[index];
 
 	row->used = true;
-	if (use->by_clause) {
-		policy->clauses.at[use->at].network = index;
-		row->relays = true;
-	} else {
-		policy->nodes.at[use->at].index = index;
+	row->relays |= use->place == NAME_OF_GRANT;
+}
+
+static void use_of_certificate(struct policy *policy, const struct name_use *use, uint32_t index)
+{
+	struct certificate_row *row = &policy->certificates.at[index];
+
+	row->used = true;
+	row->relays |= use->place == NAME_OF_GRANT;
+}
+
+static void use_settle(struct policy *policy, const struct name_use *use, uint32_t index)
+{
+	if (use->is_certificate)
+		use_of_certificate(policy, use, index);
+	else
+		use_of_network(policy, use, index);
+	switch (use->place) {
+	case NAME_OF_GRANT: policy->clauses.at[use->at].network = index; return;
+	case NAME_OF_LIMIT: policy->clauses.at[use->at].limit.index = index; return;
+	case NAME_OF_NODE: policy->nodes.at[use->at].index = index; return;
+	case NAME_OF_LISTEN: policy->listens.at[use->at].proxy = index; return;
+	case NAME_OF_LIMITS: policy->network_limits.at[use->at].network = index; return;
+	case NAME_OF_EXPECT: return;
 	}
+}
+
+/* The declared name that is nearest to what is written. */
+static struct slice name_near(struct parser *p, const struct name_use *use)
+{
+	const struct policy *policy = p->policy;
+	size_t count = use->is_certificate ? policy->certificates.count : policy->networks.count;
+	struct slice *names = ARENA_ARRAY(p->arena, struct slice, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = use->is_certificate ? policy->certificates.at[i].name
+					       : policy->networks.at[i].name;
+	return nearest(use->token.text, names, count);
 }
 
 static void use_resolve(struct parser *p, const struct name_use *use)
 {
 	struct policy *policy = p->policy;
-	struct network_row *row = map_get(policy->network_names, use->token.text);
+	const char *kind = use->is_certificate ? "certificate" : "network";
+	const void *found =
+		map_get(use->is_certificate ? policy->certificate_names : policy->network_names,
+			use->token.text);
 
-	if (row) {
-		row = &policy->networks.at[(size_t)(uintptr_t)row - 1];
-		use_settle(policy, use, row);
+	if (found) {
+		use_settle(policy, use, (uint32_t)((uintptr_t)found - 1));
 		return;
 	}
-	struct slice *names = ARENA_ARRAY(p->arena, struct slice, policy->networks.count + 1);
-	for (size_t i = 0; i < policy->networks.count; i++)
-		names[i] = policy->networks.at[i].name;
-	struct slice near = nearest(use->token.text, names, policy->networks.count);
+	struct slice near = name_near(p, use);
 	struct slice right =
 		near.len > 0 ? arena_format(p->arena, "did you mean \"%.*s\"?", SLICE_ARGS(near))
-			     : SLICE("a `network` statement that declares it");
+			     : arena_format(p->arena, "a `%s` statement that declares it", kind);
 	p->failed = false;
 	parser_fail(p, &use->token,
-		arena_format(p->arena, "no network is named \"%.*s\"",
+		arena_format(p->arena, "no %s is named \"%.*s\"", kind,
 			SLICE_ARGS(slice_part(use->token.text, 0, 80))),
 		right);
 }
@@ -340,12 +369,11 @@ void parser_gather(struct files *files, struct complaints *complaints)
 }
 
 /* The names of all statements, for tests and the manual: "hostname", "message size"… */
-struct slice statement_name(size_t number, struct arena *arena, bool *built)
+struct slice statement_name(size_t number, struct arena *arena)
 {
 	if (number >= STATEMENT_ROWS)
 		return SLICE_NONE;
 	const struct statement_row *row = &statement_rows[number];
-	*built = row->read != NULL;
 	return row->second.len == 0 ? row->first
 				    : arena_format(arena, "%.*s %.*s", SLICE_ARGS(row->first),
 					      SLICE_ARGS(row->second));

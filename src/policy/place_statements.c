@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What there is: included files, listeners, networks, domains. */
+/* Included files, and where the server listens. */
 #include "policy/statements.h"
 
 const char *service_text(enum service service)
@@ -78,168 +78,90 @@ static bool listen_address(struct slice text, struct listen_line *listen)
 	return address_parse_port(text, &listen->address);
 }
 
+static bool listens_meet(const struct listen_line *a, const struct listen_line *b)
+{
+	if (a->service == SERVICE_CONTROL || b->service == SERVICE_CONTROL)
+		return a->service == b->service && slice_is(a->path, b->path);
+	return a->any == b->any && a->address.port == b->address.port && a->address.port != 0 &&
+	       (a->any || address_is(&a->address, &b->address));
+}
+
 static void listen_twice(struct parser *p, const struct listen_line *listen)
 {
 	for (size_t i = 0; i < p->policy->listens.count; i++) {
 		const struct listen_line *other = &p->policy->listens.at[i];
-		bool same = other->any == listen->any &&
-			    other->address.port == listen->address.port &&
-			    (listen->any || address_is(&other->address, &listen->address));
-		if (same && listen->address.port != 0)
+		if (listens_meet(other, listen))
 			parser_fail(p, parser_last(p),
 				SLICE("another `listen` has this address and port"),
 				SLICE("one `listen` for each"));
 	}
 }
 
-static void listen_read(struct parser *p)
+/* What cannot be served yet; LATERS: the daemon does. */
+static enum later later_of(enum service service)
 {
-	struct listen_line listen = {.service = SERVICE_SMTP};
-	struct slice text = parser_string(p, "an address and port in quotes, like \"*:25\"");
+	static const enum later rows[SERVICES] = {
+		[SERVICE_SMTP] = LATERS,
+		[SERVICE_SUBMISSION] = LATER_SUBMISSION,
+		[SERVICE_SUBMISSIONS] = LATER_SUBMISSIONS,
+		[SERVICE_LMTP] = LATER_LMTP_SERVICE,
+		[SERVICE_POP3] = LATER_POP3,
+		[SERVICE_POP3S] = LATER_POP3S,
+		[SERVICE_CONTROL] = LATERS,
+		[SERVICE_WEB] = LATER_WEB,
+	};
+	return rows[service];
+}
+
+static void listen_read(struct parser *p, struct listen_line listen)
+{
+	bool is_path = listen.service == SERVICE_CONTROL;
+	struct slice text = parser_string(
+		p, is_path ? "a path in quotes" : "an address and port in quotes, like \"*:25\"");
 
 	if (p->failed)
 		return;
-	if (!listen_address(text, &listen))
+	if (is_path)
+		listen.path = text;
+	else if (!listen_address(text, &listen))
 		parser_fail_format(p, parser_last(p),
 			"like \"*:25\", \"192.0.2.1:25\", \"[::1]:25\"",
 			"\"%.*s\" is no address with a port", SLICE_ARGS(slice_part(text, 0, 80)));
 	listen_twice(p, &listen);
 	*TABLE_ADD(p->policy->arena, &p->policy->listens) = listen;
+	*TABLE_ADD(p->policy->arena, &p->policy->listen_tokens) = *parser_last(p);
+}
+
+/* proxy from NETWORK, for all addresses of the line. */
+static void proxy_read(struct parser *p, enum service service, size_t first)
+{
+	const struct token *token = parser_peek(p);
+
+	if (service == SERVICE_CONTROL || service == SERVICE_WEB || !parser_word(p, "proxy"))
+		return;
+	parser_later(p, token, LATER_PROXY);
+	parser_need(p, "from");
+	token = parser_peek(p);
+	for (size_t i = first; i < p->policy->listens.count && !p->failed; i++) {
+		p->policy->listens.at[i].has_proxy = true;
+		parser_name_use(p, false, NAME_OF_LISTEN, (uint32_t)i);
+		if (i + 1 < p->policy->listens.count)
+			p->at--; /* the same name for the next address */
+	}
 }
 
 void listen_statement(struct parser *p)
 {
-	for (int i = 0; i < SERVICES; i++) {
-		const struct token *token = parser_peek(p);
-		if (!parser_word(p, service_text((enum service)i)))
-			continue;
-		if (i != SERVICE_SMTP)
-			parser_not_built(p, token,
-				arena_string(p->arena, arena_format(p->arena, "listen %s",
-							       service_text((enum service)i))));
-		do
-			listen_read(p);
-		while (!parser_at_end(p) && parser_peek(p)->kind == TOKEN_STRING);
-		const struct token *proxy = parser_peek(p);
-		if (parser_word(p, "proxy"))
-			parser_not_built(p, proxy, "listen … proxy from");
-		return;
-	}
-	parser_unexpected(p);
-}
-
-/* ---- network ---- */
-
-static void nets_read(struct parser *p, struct network_row *row)
-{
-	TABLE(struct network) nets = {0};
-	TABLE(struct token) tokens = {0};
-	struct network net;
-
-	while (parser_network(p, "an address or a network", &net)) {
-		*TABLE_ADD(p->policy->arena, &nets) = net;
-		*TABLE_ADD(p->policy->arena, &tokens) = *parser_last(p);
-	}
-	if (nets.count == 0)
-		parser_unexpected(p);
-	row->nets = nets.at;
-	row->net_tokens = tokens.at;
-	row->net_count = nets.count;
-}
-
-void network_statement(struct parser *p)
-{
-	struct policy *policy = p->policy;
-	struct network_row row = {.name_token = *parser_peek(p)};
-
-	row.name = parser_name(p, "a name for the network");
-	nets_read(p, &row);
-	row.shared = parser_word(p, "shared");
-	const struct token *owns = parser_peek(p);
-	if (parser_word(p, "owns"))
-		parser_not_built(p, owns, "network … owns");
-	const struct network_row *other = map_get(policy->network_names, row.name);
-	if (other)
-		other = &policy->networks.at[(size_t)(uintptr_t)other - 1];
-	if (other && !p->failed)
-		parser_fail_format(p, &row.name_token, "another name, or all pieces in one line",
-			"the network \"%.*s\" is declared already, at %.*s:%u",
-			SLICE_ARGS(row.name), SLICE_ARGS(other->name_token.file),
-			other->name_token.line);
-	if (other || row.name.len == 0)
-		return;
-	*TABLE_ADD(policy->arena, &policy->networks) = row;
-	map_put(policy->network_names, row.name, (void *)(uintptr_t)policy->networks.count);
-}
-
-/* ---- domain ---- */
-
-static void domain_known(struct parser *p, struct domain_row *row)
-{
-	if (parser_word(p, "any")) {
-		parser_need(p, "recipient");
-		row->known = KNOWN_ANY;
-		return;
-	}
-	if (!parser_need(p, "mailboxes"))
-		return;
 	const struct token *token = parser_peek(p);
-	if (parser_word(p, "accounts"))
-		parser_not_built(p, token, "mailboxes accounts");
-	else if (parser_word(p, "asked"))
-		parser_not_built(p, token, "mailboxes asked");
-	row->known = KNOWN_LISTED;
-	row->list = parser_list(p, true);
-}
+	size_t first = p->policy->listens.count;
+	enum service service = parser_service(p);
 
-static bool name_stands_here(const struct parser *p)
-{
-	const struct token *token = parser_peek(p);
-
-	return token->kind == TOKEN_STRING ||
-	       (token->kind == TOKEN_WORD && slice_has(token->text, '.'));
-}
-
-static void domain_add(
-	struct parser *p, struct domain_row row, struct slice name, struct token token)
-{
-	struct policy *policy = p->policy;
-
-	row.name = name;
-	row.token = token;
-	const void *other = map_get(policy->domain_names, name);
-	if (other) {
-		const struct token *first = &policy->domains.at[(uintptr_t)other - 1].token;
-		parser_fail_format(p, &token, "one `domain` for each name",
-			"the domain %.*s is declared already, at %.*s:%u", SLICE_ARGS(name),
-			SLICE_ARGS(first->file), first->line);
-	}
-	if (p->failed)
+	if (service == SERVICES)
 		return;
-	*TABLE_ADD(policy->arena, &policy->domains) = row;
-	map_put(policy->domain_names, name, (void *)(uintptr_t)policy->domains.count);
-}
-
-void domain_statement(struct parser *p)
-{
-	TABLE(struct slice) names = {0};
-	const struct token *first = parser_peek(p);
-	struct domain_row row = {.place = parser_place(p)};
-
-	if (parser_word(p, "in"))
-		parser_not_built(p, first, "domain in");
-	do {
-		const struct token *token = parser_peek(p);
-		if (token->kind == TOKEN_WORD && slice_starts(token->text, SLICE("*.")))
-			parser_not_built(p, token, "domain *.…");
-		*TABLE_ADD(p->arena, &names) = parser_domain(p, "a domain");
-	} while (!p->failed && name_stands_here(p));
-	domain_known(p, &row);
-	const struct token *aliases = parser_peek(p);
-	if (parser_word(p, "aliases"))
-		parser_not_built(p, aliases, "domain … aliases");
-	parser_need(p, "deliver");
-	row.target = parser_target(p);
-	for (size_t i = 0; i < names.count && !p->failed; i++)
-		domain_add(p, row, names.at[i], first[i]);
+	if (later_of(service) != LATERS)
+		parser_later(p, token, later_of(service));
+	do
+		listen_read(p, (struct listen_line){.service = service});
+	while (!parser_at_end(p) && parser_peek(p)->kind == TOKEN_STRING);
+	proxy_read(p, service, first);
 }

@@ -7,6 +7,9 @@
 
 #include "base/panic.h"
 #include "policy/atoms.h"
+#include "policy/check.h"
+#include "policy/index.h"
+#include "policy/proof.h"
 #include "policy/statements.h"
 
 void table_grow(struct arena *arena, void *at, size_t *size, size_t count, size_t each)
@@ -37,6 +40,8 @@ static struct settings settings_default(void)
 		.retry_first = minute,
 		.retry_most = 240 * minute,
 		.journal_keep = 30 * day,
+		.journal_size = UINT64_MAX,
+		.journal_hide = NEVER,
 		.line_ends = LINE_ENDS_STRICT,
 		.limits = {.connections = 20000,
 			.errors = 20,
@@ -45,7 +50,9 @@ static struct settings settings_default(void)
 			.recipients = 1000,
 			.header_bytes = UINT64_C(128) << 10,
 			.idle = 5 * minute,
-			.transaction = 30 * minute}};
+			.transaction = 30 * minute,
+			.connections_per_address = 50,
+			.connections_per_minute = 300}};
 }
 
 struct policy *policy_new(void)
@@ -61,7 +68,9 @@ struct policy *policy_new(void)
 	if (getrandom(&policy->seed, sizeof policy->seed, GRND_NONBLOCK) < 0)
 		policy->seed = (uint64_t)(uintptr_t)policy;
 	policy->network_names = map_new(policy->seed);
+	policy->certificate_names = map_new(policy->seed);
 	policy->domain_names = map_new(policy->seed);
+	policy->below_names = map_new(policy->seed);
 	policy->deliver_names = map_new(policy->seed);
 	return policy;
 }
@@ -70,8 +79,13 @@ static void policy_free(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->lists.count; i++)
 		map_free(policy->lists.at[i].entries);
+	index_free(policy);
 	map_free(policy->network_names);
+	map_free(policy->certificate_names);
 	map_free(policy->domain_names);
+	map_free(policy->below_names);
+	for (size_t i = 0; i < policy->aliases.count; i++)
+		map_free(policy->aliases.at[i].names);
 	map_free(policy->deliver_names);
 	arena_free(policy->arena);
 }
@@ -95,8 +109,10 @@ void policy_unref(struct policy *policy)
 
 static void domains_index(struct policy *policy)
 {
-	for (size_t i = 0; i < policy->domains.count; i++)
-		map_put(policy->domain_names, policy->domains.at[i].name, &policy->domains.at[i]);
+	for (size_t i = 0; i < policy->domains.count; i++) {
+		struct domain_row *row = &policy->domains.at[i];
+		map_put(row->below ? policy->below_names : policy->domain_names, row->name, row);
+	}
 }
 
 static void delivers_index(struct policy *policy)
@@ -128,13 +144,14 @@ static struct slice postmaster_domain(const struct policy *policy)
 	struct slice first = SLICE_NONE, host = policy->settings.hostname;
 
 	while (host.len > 0) {
-		if (domain_find(policy, host))
+		if (map_get(policy->domain_names, host))
 			return host;
 		slice_cut(&host, '.');
 	}
 	for (size_t i = 0; i < policy->domains.count; i++) {
 		struct slice name = policy->domains.at[i].name;
-		if (first.len == 0 || slice_compare(name, first) < 0)
+		bool better = first.len == 0 || slice_compare(name, first) < 0;
+		if (!policy->domains.at[i].below && better)
 			first = name;
 	}
 	return first;
@@ -160,7 +177,7 @@ static void policy_compile(struct policy *policy)
 	stretches_build(policy);
 }
 
-struct policy *policy_load(const struct bundle *bundle, struct complaints *complaints)
+struct policy *policy_load_unproved(const struct bundle *bundle, struct complaints *complaints)
 {
 	struct policy *policy = policy_new();
 	struct arena *scratch = arena_new();
@@ -173,7 +190,9 @@ struct policy *policy_load(const struct bundle *bundle, struct complaints *compl
 	delivers_index(policy);
 	hostname_settle(policy, bundle);
 	postmaster_settle(policy);
+	owns_settle(policy);
 	lists_fill(policy, bundle, complaints);
+	aliases_fill(policy, bundle, complaints);
 	gateways_take(policy, bundle->gateways);
 	policy_check(policy, bundle->files[0].path, complaints);
 	arena_free(scratch);
@@ -182,6 +201,24 @@ struct policy *policy_load(const struct bundle *bundle, struct complaints *compl
 		return NULL;
 	}
 	policy_compile(policy);
+	return policy;
+}
+
+struct policy *policy_load(const struct bundle *bundle, struct complaints *complaints)
+{
+	struct policy *policy = policy_load_unproved(bundle, complaints);
+	size_t errors = complaints->errors;
+
+	if (policy)
+		policy_check_compiled(policy, complaints);
+	if (policy && proof_is_asked())
+		proof_make(policy, bundle->files[0].path, complaints);
+	if (policy && complaints->errors == errors)
+		policy_expects_check(policy, complaints);
+	if (complaints->errors > errors) {
+		policy_unref(policy);
+		return NULL;
+	}
 	return policy;
 }
 
@@ -208,7 +245,7 @@ struct slice policy_built_in_text(void)
 	return SLICE("# The configuration of a Postern that was given none.\n"
 		     "state     \"./postern-state\"\n"
 		     "listen smtp \"127.0.0.1:2525\"\n"
-		     "network   this-host  127.0.0.1 ::1\n"
+		     "network   this-host  127.0.0.1 ::1  owns any sender any author\n"
 		     "domain    \"localhost\"  any recipient  "
 		     "deliver maildir \"./postern-state/mail/%d/%l\"\n"
 		     "relay for network this-host\n"

@@ -21,8 +21,11 @@
 
 struct policy;
 
-/* The complaints (errors and warnings) live in their own arena. NULL if there is an error. */
+/* The complaints (errors and warnings) live in their own arena. NULL if there is an error, or if
+ * the proof fails (proof.h). */
 struct policy *policy_load(const struct bundle *bundle, struct complaints *complaints);
+/* The same without the proof: for what was proved when it was gathered, and may by now fail. */
+struct policy *policy_load_unproved(const struct bundle *bundle, struct complaints *complaints);
 /* What a role does with a bundle's bytes (role/role.h, prepare): NULL with words in `why` if they
  * are damaged or hold an error. */
 struct policy *policy_of_bundle(struct slice bytes, struct text *why);
@@ -52,11 +55,14 @@ struct listen_line {
 	struct address address;
 	bool any;          /* "*": v6 only and v4, two sockets */
 	struct slice path; /* control */
+	bool has_proxy;    /* peers in that network speak for their clients, nobody else may */
+	uint32_t proxy;    /* index of the network */
 };
 enum line_ends { LINE_ENDS_STRICT, LINE_ENDS_NORMALISE };
 struct session_limits { /* postern.conf(5), LIMITS; UINT64_MAX is unlimited */
 	uint64_t connections, errors, unknown_recipients, no_ops, recipients, header_bytes;
 	mono_ns idle, transaction;
+	uint64_t connections_per_address, connections_per_minute; /* both of each address */
 };
 struct settings {
 	struct slice hostname, state, user, resolver, postmaster;
@@ -66,12 +72,24 @@ struct settings {
 	uint64_t message_size;
 	mono_ns retry_for, retry_first, retry_most;
 	mono_ns journal_keep;
+	uint64_t journal_size;                                /* UINT64_MAX: unlimited */
+	mono_ns journal_hide;                                 /* local parts, after; NEVER */
+	struct slice tls_certificate, tls_key, tls_client_ca; /* paths; empty: not written */
+	struct slice accounts_kind, accounts_where;           /* "sqlite", its argument */
 	enum line_ends line_ends; /* bare LF in data: refused, or normalised */
 	struct session_limits limits;
 	const struct listen_line *listens;
 	size_t listen_count;
 };
 const struct settings *policy_settings(const struct policy *policy);
+/* The limits of a session with this client: `limits`, and what `limits for network` says of the
+ * networks it is in (of several, the widest). */
+struct session_limits policy_limits_of(const struct policy *policy, const struct address *client);
+/* What the configuration asks of a daemon that this version does not do and that may not be left
+ * out (a submission port without signing in): each an error in `complaints`. The daemon does not
+ * start or reload with such a policy; check, trial and expect take it, with a warning. False: there
+ * is nothing of that kind. */
+bool policy_cannot_serve(const struct policy *policy, struct complaints *complaints);
 
 /* ---- decisions ---- */
 enum verdict { VERDICT_ACCEPT, VERDICT_REFUSE, VERDICT_DEFER };
@@ -98,16 +116,22 @@ struct decision {
 	bool has_clause;
 	uint32_t clause; /* the one that speaks (a refusal) */
 	bool has_grant;
-	uint32_t grant; /* the `relay for` that permitted */
-	bool foreign;   /* the recipient is not ours */
-	const struct trace_entry *trace;
+	uint32_t grant;                  /* the `relay for` that permitted */
+	bool foreign;                    /* the recipient is not ours */
+	const struct trace_entry *trace; /* the clauses that are true or unknown, by index */
 	size_t trace_count;
-	unsigned possible; /* 1 << verdict, or-ed: what unknown facts leave open */
+	unsigned possible; /* 1 << verdict, or-ed: what it could be if unknown facts were known */
 };
 /* Decides for one recipient with what `facts` holds at `stage`. Before STAGE_RCPT it tells only
  * whether some clause fires already; what is not refused yet is VERDICT_ACCEPT. */
 void policy_decide(const struct policy *policy, const struct facts *facts, enum stage stage,
 	struct arena *arena, struct decision *decision);
+/* The whole trace: every clause that was considered, the false ones too. */
+size_t policy_trace_whole(const struct policy *policy, const struct facts *facts, enum stage stage,
+	struct arena *arena, const struct trace_entry **trace);
+/* Of the decisions for what one recipient stands for, the one that speaks: the strictest. */
+const struct decision *policy_strictest(
+	const struct policy *policy, const struct decision *decisions, size_t count);
 /* ---- what must be found out first ---- */
 
 /* A question for somebody else: DNS, accounts, a filter. */
@@ -117,9 +141,25 @@ struct wanted {
 };
 /* The questions whose answers could still change what policy_decide() says at `stage`, and that are
  * not answered in `facts`: those a clause rests on that is unknown without them. Ask them all at
- * once, add the answers, and decide; none is left out that matters, none is asked in vain. */
+ * once and add the answers, until none is left (who holds a lease comes before what that account
+ * owns); then decide. None is left out that matters, none is asked in vain. */
 size_t policy_wanted(const struct policy *policy, const struct facts *facts, enum stage stage,
 	struct arena *arena, const struct wanted **wanted);
+
+/* Whether any decision of this policy can want an answer or a counter: where not, nobody need ask
+ * policy_wanted() or policy_counters(). */
+struct policy_needs {
+	bool answers, counters;
+};
+struct policy_needs policy_needs(const struct policy *policy);
+
+/* The DNS lists that conditions name, each once. */
+struct policy_zone {
+	struct slice zone;
+	bool of_domains; /* else of addresses */
+};
+size_t policy_zones(
+	const struct policy *policy, struct arena *arena, const struct policy_zone **zones);
 
 /* The counters of `limit` clauses that this recipient (of this message) would take a place in. The
  * edge reserves them all, adds what it heard as facts.counters, decides, and gives the places back
@@ -131,13 +171,14 @@ struct counter_wanted {
 	uint64_t most;
 	mono_ns period;
 	bool recipients; /* else messages: reserved with the first recipient */
+	bool again;      /* an earlier one has this key: no place of its own, but its own `most` */
 };
 size_t policy_counters(const struct policy *policy, const struct facts *facts, struct arena *arena,
 	const struct counter_wanted **counters);
 
 /* What a recipient stands for (doc/policy.md, "Aliases"): itself, or the addresses at the end of
  * its aliases. Decide for each with facts.alias set where it is not itself; the strictest speaks
- * (policy_strictest()). False: more than ALIAS_TARGETS_MAX, which load would have refused. */
+ * (policy_strictest()). At least one, at most ALIAS_TARGETS_MAX (load refuses more). */
 enum { ALIAS_TARGETS_MAX = 1000 };
 struct expansion {
 	struct mailbox target;
@@ -161,6 +202,10 @@ bool policy_knows_client(
 bool policy_given_parse(const struct policy *policy, struct slice text, struct arena *arena,
 	struct given *given, struct text *why) MUST_USE;
 
+/* Decides each `expect` on the file alone; an error with the reason for each that is false. Part of
+ * policy_load(). True: all hold. */
+bool policy_expects_check(const struct policy *policy, struct complaints *complaints);
+
 /* ---- clauses ---- */
 struct clause_place policy_clause(const struct policy *policy, uint32_t clause);
 size_t policy_clause_count(const struct policy *policy);
@@ -174,6 +219,48 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 /* Fills the facts that follow from the policy and the other facts (facts.h). policy_decide() finds
  * them itself; this is for whoever writes facts down. */
 void facts_settle(const struct policy *policy, struct facts *facts);
+
+/* ---- asked backwards ---- */
+
+/* The fingerprint of a declared certificate, or `name` itself if it is one; else empty. */
+struct slice policy_certificate(const struct policy *policy, struct slice name);
+/* The `relay for` clauses, by index. */
+size_t policy_relays(const struct policy *policy, const uint32_t **clauses);
+/* The facts as they would be if the client held what this `relay for` names; `words` says how, like
+ * "signing in". False: it holds that already, or nobody can. */
+bool policy_hold(const struct policy *policy, uint32_t relay, struct facts *facts,
+	struct arena *arena, struct slice *words);
+/* The smallest changes that would have turned a refusal into an acceptance, in words; at most five,
+ * the likeliest first. For the administrator alone: they tell of names and networks. */
+size_t policy_nearest(const struct policy *policy, const struct facts *facts, enum stage stage,
+	const struct decision *decision, struct arena *arena, const struct slice **nearest);
+
+/* One value of each kind that this policy can tell from others: for trying two policies against
+ * each other. Addresses as texts in the one form. */
+enum { SAMPLES_MAX = 400, SAMPLE_NUMBERS_MAX = 8 };
+struct sample_texts {
+	struct slice *at;
+	size_t count;
+};
+struct samples {
+	struct address *clients;
+	size_t client_count;
+	struct sample_texts senders, recipients, helos, accounts, groups, certificates, locals;
+	uint64_t sizes[SAMPLE_NUMBERS_MAX];
+	size_t size_count;
+	bool has_leases; /* some grant is for a recent POP login */
+};
+void policy_samples(const struct policy *policy, struct arena *arena, struct samples *samples);
+
+/* Every network and certificate, and whether it may use this address. */
+enum policy_owning { OWNS_IT, OWNS_OTHERS, OWNS_NOTHING };
+struct policy_owner {
+	struct slice kind, name; /* "network", "certificate" */
+	bool relays;             /* a `relay for` names it */
+	enum policy_owning as_sender, as_author;
+};
+size_t policy_owners(const struct policy *policy, const struct mailbox *address,
+	struct arena *arena, const struct policy_owner **owners);
 
 /* ---- recipients and ways ---- */
 enum recipient_class { RECIPIENT_OURS_KNOWN, RECIPIENT_OURS_UNKNOWN, RECIPIENT_FOREIGN };
@@ -194,5 +281,16 @@ struct route {
  * true, or an unknown condition: defer with 451 4.3.5. The default is `via mx`. */
 bool policy_route(const struct policy *policy, const struct facts *facts,
 	const struct mailbox *recipient, struct arena *arena, struct route *route) MUST_USE;
+
+struct signing {
+	struct slice domain, selector,
+		key_path; /* `%d` in the path is the author's domain already */
+	struct clause_place place;
+};
+/* The `sign` lines whose keys sign this message, by the facts at the end of the data. None where
+ * the client is not known as someone who owns the author in the header; `own`: we wrote it
+ * ourselves. */
+size_t policy_signs(const struct policy *policy, const struct facts *facts, bool own,
+	struct arena *arena, const struct signing **list);
 
 #endif

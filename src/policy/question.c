@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A decision being taken: what is found out once and kept, and the value of a condition. */
-#include "policy/atoms.h"
+#include "policy/index.h"
 
 struct question question_of(const struct policy *policy, const struct facts *facts,
 	enum stage stage, struct arena *arena)
@@ -11,7 +11,8 @@ struct question question_of(const struct policy *policy, const struct facts *fac
 		.stage = stage,
 		.sender = {.mailbox = &facts->sender},
 		.recipient = {.mailbox = &facts->recipient},
-		.missing = FACTS};
+		.alias = {.mailbox = &facts->alias},
+		.from = {.mailbox = &facts->from}};
 }
 
 const struct domain_row *party_domain(struct question *q, struct party *party)
@@ -46,22 +47,7 @@ const struct piece *question_piece(struct question *q)
 	return q->innermost;
 }
 
-/* Some `relay for` which has not ended names a network of the client, whatever else that
- * clause asks. */
-bool client_is_trusted(struct question *q)
-{
-	const struct piece *innermost = question_piece(q);
-	const struct policy *policy = q->policy;
-
-	for (const struct piece *piece = innermost; piece; piece = piece->around)
-		for (size_t i = 0; i < policy->relay_count; i++) {
-			const struct clause *clause = &policy->clauses.at[policy->relays[i]];
-			if (clause->network == piece->network &&
-				(q->facts->now == 0 || q->facts->now < clause->place.until))
-				return true;
-		}
-	return false;
-}
+/* ---- the recipient ---- */
 
 /* postmaster@ each of our domains is always known (RFC 5321 4.5.1). */
 static bool is_postmaster(struct slice key, struct slice domain)
@@ -95,42 +81,109 @@ bool recipient_is_listed_whole(struct question *q)
 		       domain->name);
 }
 
-enum recipient_class recipient_class(struct question *q)
+static enum truth mailbox_is_unknown(struct question *q, const struct domain_row *domain)
 {
 	struct party *party = &q->recipient;
+	const struct fact_answer *answer;
 
-	if (party->mailbox->is_postmaster)
-		return postmaster_class(q->policy);
-	const struct domain_row *domain = party_domain(q, party);
-	if (!domain)
-		return RECIPIENT_FOREIGN;
-	if (domain->known == KNOWN_ANY || is_postmaster(party_plain(q, party), domain->name))
-		return RECIPIENT_OURS_KNOWN;
+	if (is_postmaster(party_plain(q, party), party->mailbox->domain))
+		return FALSE_;
+	switch (domain->known) {
+	case KNOWN_ANY: return FALSE_;
+	case KNOWN_LISTED: break;
+	case KNOWN_ACCOUNTS:
+	case KNOWN_ASKED:
+		answer = question_answer(q, FACT_MAILBOX, SLICE_NONE);
+		return !answer ? UNKNOWN_ : answer->yes ? FALSE_ : TRUE_;
+	}
 	const struct list_row *list = &q->policy->lists.at[domain->list];
-	bool known = mailbox_is_listed(list, party_plain(q, party), domain->name) ||
-		     mailbox_is_listed(list, party_tagged(q, party), domain->name);
-	return known ? RECIPIENT_OURS_KNOWN : RECIPIENT_OURS_UNKNOWN;
+	struct slice name = party->mailbox->domain;
+	bool known = mailbox_is_listed(list, party_plain(q, party), name) ||
+		     mailbox_is_listed(list, party_tagged(q, party), name);
+	return known ? FALSE_ : TRUE_;
+}
+
+enum truth recipient_is_unknown(struct question *q)
+{
+	static const struct node atom = {.kind = NODE_ATOM, .atom = ATOM_RECIPIENT_UNKNOWN};
+	enum truth value;
+
+	if (q->recipient.mailbox->is_postmaster)
+		return postmaster_class(q->policy) == RECIPIENT_OURS_UNKNOWN ? TRUE_ : FALSE_;
+	const struct domain_row *domain = party_domain(q, &q->recipient);
+	if (!domain)
+		return FALSE_;
+	return given_value(q, &atom, &value) ? value : mailbox_is_unknown(q, domain);
+}
+
+enum recipient_class recipient_class(struct question *q)
+{
+	if (q->recipient.mailbox->is_postmaster)
+		return postmaster_class(q->policy);
+	if (!party_domain(q, &q->recipient))
+		return RECIPIENT_FOREIGN;
+	return recipient_is_unknown(q) == TRUE_ ? RECIPIENT_OURS_UNKNOWN : RECIPIENT_OURS_KNOWN;
+}
+
+/* ---- what others were asked ---- */
+
+const struct fact_answer *question_answer(struct question *q, enum fact fact, struct slice argument)
+{
+	const struct fact_answer *answer = facts_answer(q->facts, fact, argument);
+
+	return answer && !answer->unknown ? answer : NULL;
+}
+
+/* ---- the value of a condition ---- */
+
+static enum truth atom_answer(struct question *q, const struct node *node)
+{
+	const struct atom_row *row = atom_row((enum atom)node->atom);
+	enum truth value;
+
+	if (given_value(q, node, &value))
+		return value;
+	if (row->fact == FACT_SIZE && !q->facts->size_is_final) {
+		/* The size said in MAIL can only make `size >` true, never false. */
+		bool over = q->facts->has_size && q->facts->size > node->number;
+		return over ? TRUE_ : UNKNOWN_;
+	}
+	if (!fact_row(row->fact)->asked && !fact_is_known(q->facts, row->fact))
+		return UNKNOWN_;
+	return row->answer(q, node);
+}
+
+/* Equal atoms are one term, answered once a decision. */
+enum truth term_value(struct question *q, const struct node *node)
+{
+	uint8_t *kept = q->memo ? &q->memo[node->term] : NULL;
+	enum truth value = kept && *kept ? (enum truth)(*kept - 1) : atom_answer(q, node);
+
+	if (kept)
+		*kept = (uint8_t)(1 + value);
+	return value;
 }
 
 static enum truth atom_value(struct question *q, const struct node *node)
 {
-	const struct atom_row *row = atom_row((enum atom)node->atom);
+	enum truth value = term_value(q, node);
 
-	if (!fact_is_known(q->facts, row->fact)) {
-		/* The size said in MAIL can only make `size >` true, never false. */
-		bool over = row->fact == FACT_SIZE && q->facts->has_size &&
-			    q->facts->size > node->number;
-		if (over)
-			return TRUE_;
-		q->missing = row->fact < q->missing ? row->fact : q->missing;
-		return UNKNOWN_;
-	}
-	return row->answer(q, node);
+	if (value != UNKNOWN_ || !node->lenient || q->strict)
+		return value;
+	q->excused = true;
+	return FALSE_;
 }
 
-static enum truth truth_not(enum truth value)
+enum truth truth_not(enum truth value)
 {
 	return value == UNKNOWN_ ? UNKNOWN_ : value == TRUE_ ? FALSE_ : TRUE_;
+}
+
+enum truth truth_and(enum truth a, enum truth b)
+{
+	if (a == FALSE_ || b == FALSE_)
+		return FALSE_;
+	return a == UNKNOWN_ ? a : b;
 }
 
 /* A chain of one kind: decided by the first false of `and`, the first true of `or`. */
@@ -167,11 +220,15 @@ enum truth condition_value(struct question *q, uint32_t at)
 	return UNKNOWN_;
 }
 
+/* ---- what is written down of it ---- */
+
 void facts_settle(const struct policy *policy, struct facts *facts)
 {
-	struct question q = question_of(policy, facts, STAGE_CONNECT, NULL);
+	struct arena *arena = arena_new();
+	struct question q = question_of(policy, facts, STAGE_CONNECT, arena);
 
-	facts->trusted = client_is_trusted(&q);
+	facts->trusted = index_trust(&q) == TRUE_;
+	arena_free(arena);
 }
 
 void policy_find_networks(const struct policy *policy, const struct address *client, wall_ns now,
@@ -190,6 +247,6 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 		text_put(&text, name);
 	}
 	*names = arena_slice(arena, text_slice(&text));
-	*trusted = client_is_trusted(&q);
+	*trusted = index_trust(&q) == TRUE_;
 	text_free(&text);
 }

@@ -96,6 +96,70 @@ void journal_keep_statement(struct parser *p)
 	p->policy->settings.journal_keep = parser_span(p, "a time like 30 days");
 }
 
+void journal_size_statement(struct parser *p)
+{
+	parser_later(p, &p->statement.tokens[0], LATER_JOURNAL_SIZE);
+	if (parser_word(p, "unlimited"))
+		return;
+	const struct token *token = parser_peek(p);
+	p->policy->settings.journal_size = parser_size(p, "a size like 10 GB");
+	if (!p->failed && p->policy->settings.journal_size == 0)
+		parser_fail(p, token, SLICE("a journal of this size keeps nothing"),
+			SLICE("a size like 10 GB, or `unlimited`"));
+}
+
+/* local parts after 7 days */
+void journal_hide_statement(struct parser *p)
+{
+	parser_later(p, &p->statement.tokens[0], LATER_JOURNAL_HIDE);
+	if (parser_need(p, "local") && parser_need(p, "parts") && parser_need(p, "after"))
+		p->policy->settings.journal_hide = parser_span(p, "a time like 7 days");
+}
+
+/* ---- tls, accounts ---- */
+
+static void tls_once(struct parser *p, const struct slice *written)
+{
+	if (written->len > 0)
+		parser_fail(p, parser_last(p), SLICE("this is written already"),
+			SLICE("one of the two"));
+}
+
+void tls_statement(struct parser *p)
+{
+	struct settings *settings = &p->policy->settings;
+
+	parser_later(p, &p->statement.tokens[0], LATER_TLS);
+	if (parser_word(p, "certificate")) {
+		tls_once(p, &settings->tls_certificate);
+		settings->tls_certificate = parser_string(p, "a file's path in quotes");
+		if (parser_need(p, "key"))
+			settings->tls_key = parser_string(p, "a file's path in quotes");
+	} else if (parser_word(p, "client-ca")) {
+		tls_once(p, &settings->tls_client_ca);
+		settings->tls_client_ca = parser_string(p, "a file's path in quotes");
+	} else {
+		parser_unexpected(p);
+	}
+}
+
+void accounts_statement(struct parser *p)
+{
+	static const char *const kinds[] = {"sqlite", "postgresql", "ldap", "file"};
+
+	parser_later(p, &p->statement.tokens[0], LATER_ACCOUNTS);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (!parser_word(p, kinds[i]))
+			continue;
+		p->policy->settings.accounts_kind = slice_of(kinds[i]);
+		p->policy->settings.accounts_where = parser_string(p, "where they are, in quotes");
+		return;
+	}
+	parser_unexpected(p);
+}
+
+/* ---- the others ---- */
+
 static unsigned prefix_read(struct parser *p, unsigned most)
 {
 	const struct token *token = parser_peek(p);

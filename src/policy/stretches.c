@@ -75,15 +75,6 @@ static const struct piece *pieces_close(
 	return open;
 }
 
-void gateways_take(struct policy *policy, struct slice gateways)
-{
-	policy->gateways = ARENA_ARRAY(policy->arena, struct address, gateways.len + 1);
-	while (gateways.len > 0) {
-		struct address *gateway = &policy->gateways[policy->gateway_count];
-		policy->gateway_count += address_parse(slice_cut(&gateways, ' '), gateway);
-	}
-}
-
 static struct piece *pieces_of(struct policy *policy, size_t *count)
 {
 	*count = policy->gateway_count;

@@ -22,7 +22,7 @@ struct test_file {
 static inline struct policy *test_load_with(const char *text, const struct test_file *lists,
 	size_t count, struct complaints *complaints)
 {
-	struct bundle_file files[8] = {{.kind = BUNDLE_CONFIGURATION,
+	struct bundle_file files[12] = {{.kind = BUNDLE_CONFIGURATION,
 		.path = SLICE("test.conf"),
 		.bytes = slice_of(text)}};
 	struct bundle bundle = {.files = files,

@@ -65,37 +65,55 @@ struct unit {
 	uint64_t worth;
 };
 
+/* What one of the unit that stands here is worth; 0 after an error. */
+static uint64_t unit_worth(struct parser *p, const struct unit *units, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (parser_word(p, units[i].one) ||
+			(units[i].many && parser_word(p, units[i].many)))
+			return units[i].worth;
+	parser_unexpected(p);
+	return 0;
+}
+
 /* A number and a unit; the product is at most `most`. */
 static uint64_t counted(
 	struct parser *p, const char *what, const struct unit *units, size_t count, uint64_t most)
 {
 	const struct token *first = parser_peek(p);
 	uint64_t number = parser_number(p, what, UINT32_MAX);
+	uint64_t worth = unit_worth(p, units, count);
 
-	for (size_t i = 0; i < count; i++) {
-		bool one = parser_word(p, units[i].one);
-		if (!one && !(units[i].many && parser_word(p, units[i].many)))
-			continue;
-		if (number > most / units[i].worth)
-			parser_fail(p, first, SLICE("this is too much"), slice_of(what));
-		return p->failed ? 0 : number * units[i].worth;
-	}
-	parser_unexpected(p);
-	return 0;
+	if (worth > 0 && number > most / worth)
+		parser_fail(p, first, SLICE("this is too much"), slice_of(what));
+	return p->failed ? 0 : number * worth;
 }
+
+static const struct unit spans[] = {
+	{"s", NULL, 1000000000},
+	{"second", "seconds", 1000000000},
+	{"minute", "minutes", UINT64_C(60) * 1000000000},
+	{"hour", "hours", UINT64_C(3600) * 1000000000},
+	{"day", "days", UINT64_C(86400) * 1000000000},
+	{"week", "weeks", UINT64_C(604800) * 1000000000},
+};
+enum { SPANS = sizeof spans / sizeof *spans };
 
 mono_ns parser_span(struct parser *p, const char *what)
 {
-	static const struct unit units[] = {
-		{"s", NULL, 1000000000},
-		{"second", "seconds", 1000000000},
-		{"minute", "minutes", UINT64_C(60) * 1000000000},
-		{"hour", "hours", UINT64_C(3600) * 1000000000},
-		{"day", "days", UINT64_C(86400) * 1000000000},
-		{"week", "weeks", UINT64_C(604800) * 1000000000},
-	};
-	return (mono_ns)counted(
-		p, what, units, sizeof units / sizeof *units, (uint64_t)INT64_MAX / 2);
+	return (mono_ns)counted(p, what, spans, SPANS, (uint64_t)INT64_MAX / 2);
+}
+
+/* "day", "2 hours" */
+mono_ns parser_period(struct parser *p)
+{
+	const struct token *token = parser_peek(p);
+	bool number = token->kind == TOKEN_WORD && ascii_is_digit(token->text.at[0]);
+
+	if (number)
+		return parser_span(p, "a number of units");
+	parser_expect(p, SLICE("a number of units"));
+	return p->failed ? 0 : (mono_ns)unit_worth(p, spans, SPANS);
 }
 
 uint64_t parser_size(struct parser *p, const char *what)
@@ -216,6 +234,17 @@ wall_ns parser_date(struct parser *p)
 	return real ? (wall_ns)end * NS_PER_S : NEVER;
 }
 
+struct slice parser_file(struct parser *p, const struct token *token, struct slice path)
+{
+	const struct bundle_file *file = p->failed ? NULL : files_want(p->files, BUNDLE_LIST, path);
+
+	if (!p->failed && (!file || file->missing))
+		parser_fail_format(p, token, "a file that can be read",
+			"\"%.*s\" cannot be read: %.*s", SLICE_ARGS(slice_part(path, 0, 200)),
+			SLICE_ARGS(file ? file->why : SLICE("it is not in the bundle")));
+	return p->failed ? SLICE_NONE : file->bytes;
+}
+
 uint32_t parser_list(struct parser *p, bool of_mailboxes)
 {
 	const struct token *token = parser_peek(p);
@@ -225,21 +254,44 @@ uint32_t parser_list(struct parser *p, bool of_mailboxes)
 		if (slice_is(p->policy->lists.at[i].path, path) &&
 			p->policy->lists.at[i].of_mailboxes == of_mailboxes)
 			return (uint32_t)i;
-	const struct bundle_file *file = p->failed ? NULL : files_want(p->files, BUNDLE_LIST, path);
-	if (!p->failed && (!file || file->missing))
-		parser_fail_format(p, token, "a file that can be read",
-			"\"%.*s\" cannot be read: %.*s", SLICE_ARGS(slice_part(path, 0, 200)),
-			SLICE_ARGS(file ? file->why : SLICE("it is not in the bundle")));
+	parser_file(p, token, path);
 	struct list_row *list = TABLE_ADD(p->policy->arena, &p->policy->lists);
 	*list = (struct list_row){.path = path, .token = *token, .of_mailboxes = of_mailboxes};
 	return (uint32_t)(p->policy->lists.count - 1);
 }
 
-void parser_network_use(struct parser *p, bool by_clause, uint32_t at)
+uint32_t parser_aliases(struct parser *p)
 {
 	const struct token *token = parser_peek(p);
+	struct slice path = parser_string(p, "a file's path in quotes");
 
-	parser_name(p, "a network's name");
+	for (size_t i = 0; i < p->policy->aliases.count; i++)
+		if (slice_is(p->policy->aliases.at[i].path, path))
+			return (uint32_t)i;
+	parser_file(p, token, path);
+	*TABLE_ADD(p->policy->arena, &p->policy->aliases) =
+		(struct aliases_row){.path = path, .token = *token};
+	return (uint32_t)(p->policy->aliases.count - 1);
+}
+
+struct slice parser_name_use(
+	struct parser *p, bool is_certificate, enum name_place place, uint32_t at)
+{
+	const struct token *token = parser_peek(p);
+	struct slice name =
+		parser_name(p, is_certificate ? "a certificate's name" : "a network's name");
+
 	if (!p->failed)
-		*TABLE_ADD(p->arena, &p->uses) = (struct name_use){*token, by_clause, at};
+		*TABLE_ADD(p->arena, &p->uses) =
+			(struct name_use){*token, is_certificate, place, at};
+	return name;
+}
+
+enum service parser_service(struct parser *p)
+{
+	for (int i = 0; i < SERVICES; i++)
+		if (parser_word(p, service_text((enum service)i)))
+			return (enum service)i;
+	parser_unexpected(p);
+	return SERVICES;
 }

@@ -1,37 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How mail leaves: targets, and the `deliver` statement. */
+/* How mail leaves: targets, `deliver` and `sign`. */
 #include "policy/atoms.h"
 #include "policy/statements.h"
 
 /* ---- targets ---- */
 
-static void option_read(struct parser *p, struct target *target)
+static void tls_read(struct parser *p, struct target *target)
 {
-	const struct token *token = parser_peek(p);
-
-	if (parser_word(p, "off"))
+	if (parser_word(p, "off")) {
 		target->tls = ROUTE_TLS_OFF;
-	else if (parser_word(p, "may"))
+	} else if (parser_word(p, "may")) {
 		target->tls = ROUTE_TLS_MAY;
-	else if (parser_word(p, "verified"))
-		parser_not_built(p, token, "tls verified");
-	else if (parser_word(p, "dane"))
-		parser_not_built(p, token, "tls dane");
-	else
+	} else if (parser_word(p, "verified")) {
+		target->tls = ROUTE_TLS_VERIFIED;
+		parser_later(p, parser_last(p), LATER_TLS_VERIFIED);
+	} else if (parser_word(p, "dane")) {
+		target->tls = ROUTE_TLS_DANE;
+		parser_later(p, parser_last(p), LATER_TLS_DANE);
+	} else {
 		parser_unexpected(p);
+	}
+}
+
+/* login STRING password-file STRING; the file is read by whoever signs in. */
+static void login_read(struct parser *p, struct target *target)
+{
+	parser_later(p, parser_last(p), LATER_LOGIN);
+	target->login = parser_string(p, "the name to sign in as, in quotes");
+	if (parser_need(p, "password-file"))
+		target->password_file = parser_string(p, "a file's path in quotes");
+}
+
+/* A password never goes to whoever answers there. */
+static void login_check(struct parser *p, const struct target *target, const struct token *login)
+{
+	bool sure = target->tls == ROUTE_TLS_VERIFIED || target->tls == ROUTE_TLS_DANE;
+
+	if (!p->failed && target->kind == ROUTE_MX)
+		parser_fail(p, login, SLICE("one does not sign in at the servers of any domain"),
+			SLICE("`via \"host:port\"` for the server that knows this name"));
+	else if (!p->failed && !sure)
+		parser_fail(p, login,
+			SLICE("a password is sent only to a server whose certificate is verified"),
+			SLICE("`tls verified` or `tls dane` beside `login`"));
 }
 
 static void options_read(struct parser *p, struct target *target)
 {
+	const struct token *login = NULL, *tls = NULL;
+
 	for (;;) {
 		const struct token *token = parser_peek(p);
-		if (parser_word(p, "tls"))
-			option_read(p, target);
-		else if (parser_word(p, "login"))
-			parser_not_built(p, token, "login");
-		else
-			return;
+		if (!tls && parser_word(p, "tls")) {
+			tls = token;
+			tls_read(p, target);
+		} else if (!login && parser_word(p, "login")) {
+			login = token;
+			login_read(p, target);
+		} else {
+			break;
+		}
 	}
+	if (login)
+		login_check(p, target, login);
 }
 
 static bool host_is_good(struct parser *p, struct slice host)
@@ -116,10 +147,30 @@ static struct target maildir_read(struct parser *p)
 	return target;
 }
 
-struct target parser_target(struct parser *p)
+/* "host:port", or the path of a socket. */
+static struct target lmtp_read(struct parser *p)
 {
+	struct target target = {.kind = ROUTE_LMTP};
+	struct text hosts = TEXT_GROWING;
 	const struct token *token = parser_peek(p);
 
+	parser_later(p, parser_last(p), LATER_DELIVER_LMTP);
+	bool is_path = token->kind == TOKEN_STRING && slice_starts(token->text, SLICE("/"));
+	if (is_path) {
+		target.hosts = parser_string(p, "a path");
+		return target;
+	}
+	host_read(p, &hosts);
+	if (!p->failed && !slice_has(token->text, ':'))
+		parser_fail(p, token, SLICE("LMTP has no port of its own"),
+			SLICE("\"host:port\", or a socket's path that begins with /"));
+	target.hosts = arena_slice(p->policy->arena, text_slice(&hosts));
+	text_free(&hosts);
+	return target;
+}
+
+struct target parser_target(struct parser *p)
+{
 	if (parser_word(p, "via")) {
 		if (parser_word(p, "mx"))
 			return mx_read(p);
@@ -130,26 +181,26 @@ struct target parser_target(struct parser *p)
 	if (parser_word(p, "maildir"))
 		return maildir_read(p);
 	if (parser_word(p, "lmtp"))
-		parser_not_built(p, token, "deliver lmtp");
-	else
-		parser_unexpected(p);
+		return lmtp_read(p);
+	parser_unexpected(p);
 	return (struct target){0};
 }
 
 /* ---- deliver ---- */
 
-/* doc/policy.md, "How mail leaves": sender "a@b", sender domain D, (account, group,) network NAME,
- * none. */
+/* doc/policy.md, "How mail leaves": the more specific, the higher. */
 static unsigned rank_of(const struct policy *policy, uint32_t condition)
 {
+	static const unsigned ranks[ATOMS] = {
+		[ATOM_SENDER] = 5,
+		[ATOM_SENDER_DOMAIN] = 4,
+		[ATOM_ACCOUNT] = 3,
+		[ATOM_GROUP] = 2,
+		[ATOM_NETWORK] = 1,
+	};
 	const struct node *node = &policy->nodes.at[condition];
 
-	if (node->kind != NODE_ATOM)
-		return 0;
-	return node->atom == ATOM_SENDER          ? 5
-	       : node->atom == ATOM_SENDER_DOMAIN ? 4
-	       : node->atom == ATOM_NETWORK       ? 1
-						  : 0;
+	return node->kind == NODE_ATOM ? ranks[node->atom] : 0;
 }
 
 static void condition_of_way(struct parser *p, struct deliver_row *row)
@@ -162,7 +213,13 @@ static void condition_of_way(struct parser *p, struct deliver_row *row)
 	row->rank = rank_of(p->policy, row->condition);
 	if (row->rank == 0)
 		parser_fail(p, token, SLICE("a way is not chosen by this"),
-			SLICE("one of `sender \"a@b\"`, `sender domain D`, `network NAME`"));
+			SLICE("one of `sender \"a@b\"`, `sender domain D`, `account \"NAME\"`, "
+			      "`group NAME`, `network NAME`"));
+}
+
+static struct slice domain_or_any(struct parser *p)
+{
+	return parser_word(p, "*") ? SLICE("*") : parser_domain(p, "a domain");
 }
 
 void deliver_statement(struct parser *p)
@@ -170,13 +227,52 @@ void deliver_statement(struct parser *p)
 	struct deliver_row row = {
 		.token = *parser_peek(p), .condition = NO_NODE, .place = parser_place(p)};
 
-	if (parser_word(p, "*"))
-		row.domain = SLICE("*");
-	else
-		row.domain = parser_domain(p, "a domain");
+	row.domain = domain_or_any(p);
 	if (parser_word(p, "if"))
 		condition_of_way(p, &row);
 	row.target = parser_target(p);
 	if (!p->failed)
 		*TABLE_ADD(p->policy->arena, &p->policy->delivers) = row;
+}
+
+/* ---- sign ---- */
+
+/* `sign *` needs %d in the key's path, since each domain has its own key. */
+static void key_path_read(struct parser *p, struct sign_row *row)
+{
+	const struct token *token = parser_peek(p);
+	bool any = slice_is(row->domain, SLICE("*")), has_domain = false;
+
+	row->key_path = parser_string(p, "the key's path in quotes");
+	for (size_t i = 0; i < row->key_path.len && !p->failed; i++) {
+		if (row->key_path.at[i] != '%')
+			continue;
+		has_domain = i + 1 < row->key_path.len && row->key_path.at[i + 1] == 'd';
+		if (!has_domain)
+			parser_fail(p, token, SLICE("a % that stands for nothing"),
+				SLICE("%d for the author's domain"));
+		i++;
+	}
+	if (!p->failed && any && !has_domain)
+		parser_fail(p, token,
+			SLICE("one key would sign for every domain, and receivers look it up under "
+			      "each"),
+			SLICE("%d in the path, for the author's domain"));
+}
+
+void sign_statement(struct parser *p)
+{
+	struct sign_row row = {
+		.token = *parser_peek(p), .condition = NO_NODE, .place = parser_place(p)};
+
+	parser_later(p, &p->statement.tokens[0], LATER_SIGN);
+	row.domain = domain_or_any(p);
+	if (parser_word(p, "if"))
+		row.condition = parser_condition(p);
+	parser_need(p, "selector");
+	row.selector = parser_name(p, "a selector");
+	parser_need(p, "key");
+	key_path_read(p, &row);
+	if (!p->failed)
+		*TABLE_ADD(p->policy->arena, &p->policy->signs) = row;
 }
