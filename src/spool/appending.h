@@ -49,6 +49,18 @@ struct spool_writer {
 	struct list bigs;
 };
 
+/* A message on its way, on its task's stack. */
+enum waiting_state { WAITING_QUEUED, WAITING_WRITTEN, WAITING_TOLD };
+
+struct waiting {
+	struct list link;
+	enum waiting_state state;
+	enum commit outcome;
+	struct gate told;
+	struct slice head, body;
+	struct record record;
+};
+
 /* One pwritev and perhaps one fdatasync, on a thread. A failed batch is taken back there too. */
 struct write_job {
 	struct disk *disk;
@@ -63,7 +75,17 @@ struct appending appending_of(const struct spooling_give *give, int fd);
 /* Tells the queue that nothing will be written any more, and closes. */
 void appending_done(struct spool_writer *store, struct appending *segment);
 void appending_suspect(struct spool_writer *store, struct appending *segment);
+void appending_close(struct spool_writer *store, struct appending *segment);
+/* Whether one record fits alone, and the PAD that closes the segment. */
+bool appending_fits(const struct appending *segment, uint64_t from, uint32_t length);
+void writer_small_want(
+	struct spool_writer *store); /* asks for a segment, unless one is asked for */
+enum commit writer_none_means(const struct spool_writer *store);
 uint32_t writer_want(struct spool_writer *store, enum segment_class kind);
+/* flusher.c */
+bool writer_flusher_start(struct spool_writer *store); /* false: no task could be made */
+void writer_segment_close(struct task *task, struct spool_writer *store); /* with its last PAD */
+void writer_pad_fire(struct timer *timer);
 /* For a big message: its answer came. False: nobody asked for it. */
 bool big_give(struct spool_writer *store, const struct spooling_give *give, int fd);
 void big_none(struct spool_writer *store, uint32_t request, bool full);

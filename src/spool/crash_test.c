@@ -22,12 +22,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "spool/mutation.h"
 #include "spool/rig.h"
+#include "spool/stories.h"
 
-enum { SEEDS = 500, MUTANT_SEEDS = 5000 };
+enum { SEEDS = 500, MUTANT_SEEDS = 0, MUTANT_ROUNDS = 40 };
 
 static uint64_t number_of(const char *name, uint64_t usual)
 {
@@ -58,6 +60,8 @@ static void work(struct rig *rig)
 			rig_deliver(rig, 1 + (unsigned)rig_random(rig, 3));
 		if (rig_random(rig, 8) == 0) /* at recycling and copying */
 			fault_choose(rig, DISK_FDATASYNC, 5);
+		if (rig_random(rig, 3))
+			rig_hear(rig);
 		for (uint64_t i = rig_random(rig, 4); i > 0; i--)
 			rig_tend(rig);
 	}
@@ -126,10 +130,16 @@ static void life_choose(struct rig *rig)
 	rig->segment = segments[rig_random(rig, 3)];
 	rig->checkpoint = checkpoints[rig_random(rig, 3)];
 	rig->lazy = rig_random(rig, 2);
+	rig->events = rig_random(rig, 2);
 	rig->no_damage = rig_random(rig, 4) != 0;
 }
 
-static size_t one_life(uint64_t seed)
+/* What lives came to. */
+struct tally {
+	uint64_t acknowledged, crashes;
+};
+
+static void one_life(uint64_t seed, struct tally *tally)
 {
 	struct rig *rig = rig_open(seed);
 	bool rots;
@@ -150,96 +160,138 @@ static size_t one_life(uint64_t seed)
 	}
 	start_for_certain(rig);
 	rig_judge(rig);
-	size_t acknowledged = rig_acknowledged(rig);
+	tally->acknowledged += rig_acknowledged(rig);
+	tally->crashes += rig->crashes;
 	rig_close(rig);
-	return acknowledged;
 }
 
 static void nothing_acknowledged_is_lost_altered_or_resurrected(void **state)
 {
-	uint64_t first = number_of("CRASH_FIRST", 1), seeds = number_of("CRASH_SEEDS", SEEDS);
-	size_t acknowledged = 0;
+	uint64_t first = number_of("CRASH_FIRST", 1), seeds = number_of("CRASH_SEEDS", SEEDS),
+		 crashes = number_of("CRASH_POINTS", 0), seed = first;
+	struct tally tally = {0};
+	struct timespec began, ended;
 
 	(void)state;
-	for (uint64_t seed = first; seed < first + seeds; seed++)
-		acknowledged += one_life(seed);
-	print_message(
-		"%llu lives, %zu messages acknowledged\n", (unsigned long long)seeds, acknowledged);
-	assert_true(seeds < 100 || acknowledged > seeds);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	for (; crashes ? tally.crashes < crashes : seed < first + seeds; seed++)
+		one_life(seed, &tally);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	print_message("%llu lives, %llu crashes, %llu messages acknowledged, %lld s\n",
+		(unsigned long long)(seed - first), (unsigned long long)tally.crashes,
+		(unsigned long long)tally.acknowledged, (long long)(ended.tv_sec - began.tv_sec));
+	assert_true(seed - first < 100 || tally.acknowledged > seed - first);
+}
+
+/* With CRASH_STORY=n one alone, with CRASH_PLACE=m and CRASH_ROUND=k one place of it. */
+static void stories_hold_with_faults_at_every_pair_of_places(void **state)
+{
+	(void)state;
+	uint64_t rounds = number_of("CRASH_ROUNDS", 0);
+	if (getenv("CRASH_STORY") && !getenv("CRASH_PLACE")) {
+		story_tell_all((enum story_number)number_of("CRASH_STORY", 0), rounds, NULL);
+		return;
+	}
+	if (getenv("CRASH_STORY")) {
+		story_tell((struct told){(enum story_number)number_of("CRASH_STORY", 0),
+			number_of("CRASH_PLACE", 0), number_of("CRASH_ROUND", 0)});
+		return;
+	}
+	uint64_t lives = stories_tell(rounds, NULL);
+	print_message("%llu lives\n", (unsigned long long)lives);
+	assert_true(lives > 0);
 }
 
 /* Mutations */
 
-struct rule {
+/* Each rule, and the story that shows that it is needed. */
+static const struct rule {
 	const char *name;
-	bool rare;   /* takes thousands of seeds: tried in the long form alone */
-	bool unseen; /* likewise, and no seed is known that shows it: STATES.md, "What the crash
-			test shows", says why */
-};
-
-static const struct rule rules[MUTATIONS] = {
-	[HEADER_STANDS_ONCE] = {"the header stands once"},
+	enum story_number story;
+} rules[MUTATIONS] = {
+	[HEADER_STANDS_ONCE] = {"the header stands once", STORY_SPENT},
 	[HEADER_IS_NOT_REPAIRED] = {"an old copy of a header is left standing at start",
-		.rare = true},
-	[EPOCH_STAYS] = {"a segment keeps its epoch when it is used again"},
-	[BLOCK_IS_WRITTEN_AGAIN] = {"a block with acknowledged bytes is written again"},
-	[FLUSH_IS_TRIED_AGAIN] = {"a failed flush is tried again"},
-	[SUSPECT_IS_WRITTEN_ON] = {"a segment is written on after a failure"},
-	[NOTHING_IS_VOIDED] = {"a failed batch is not taken back"},
-	[ACKNOWLEDGED_BEFORE_FLUSH] = {"mail is acknowledged before the flush"},
-	[DURABLE_TOLD_TOO_HIGH] = {"a header calls its own batch durable"},
-	[RECYCLED_WITHOUT_FLUSH] = {"new headers are not flushed"},
+		STORY_SPENT},
+	[UNSURE_HEADER_IS_TRUSTED] = {"facts are forgotten for a header that could not be mended",
+		STORY_MENDING_FAILS},
+	[EPOCH_STAYS] = {"a segment keeps its epoch when it is used again", STORY_RESULTS},
+	[BLOCK_IS_WRITTEN_AGAIN] = {"a block with acknowledged bytes is written again", STORY_MAIL},
+	[FLUSH_IS_TRIED_AGAIN] = {"a failed flush is tried again", STORY_MAIL},
+	[SUSPECT_IS_WRITTEN_ON] = {"a segment is written on after a failure", STORY_MAIL},
+	[NOTHING_IS_VOIDED] = {"a failed batch is not taken back", STORY_MAIL},
+	[ACKNOWLEDGED_BEFORE_FLUSH] = {"mail is acknowledged before the flush", STORY_MAIL},
+	[DURABLE_TOLD_TOO_HIGH] = {"a header calls its own batch durable", STORY_MAIL},
+	[RECYCLED_WITHOUT_FLUSH] = {"new headers are not flushed", STORY_RESULTS},
 	[FAILED_HEADER_STAYS] = {"a header that could not be flushed stays visible",
-		.unseen = true},
-	[RESULTS_FORGOTTEN_EARLY] = {"results are forgotten before the segment is used again"},
-	[RECYCLED_BEFORE_RESULTS] = {"a segment is recycled before the results are flushed",
-		.unseen = true},
-	[REMOVED_WITHOUT_FLUSH] = {"a removal is not flushed", .rare = true},
-	[COPY_WITHOUT_FLUSH] = {"a straggler's copy is not flushed"},
-	[COPY_IS_NOT_VOIDED] = {"a failed copy is not taken back", .unseen = true},
-	[COPIES_SHARE_BLOCKS] = {"copies share blocks"},
-	[HIGHEST_COPY_IS_KEPT] = {"the highest copy is kept", .rare = true},
-	[SURPLUS_COPY_IS_NOT_VOIDED] = {"surplus copies are not taken back", .unseen = true},
-	[START_WITHOUT_FLUSH] = {"a segment is believed at start without a flush", .rare = true},
-	[RESULTS_READ_WITHOUT_FLUSH] = {"results are believed at start without a flush",
-		.unseen = true},
+		STORY_HEADER_FAILS},
+	[RESULTS_FORGOTTEN_EARLY] = {"results are forgotten before the segment is used again",
+		STORY_RESULTS},
+	[REMOVED_WITHOUT_FLUSH] = {"a removal is not flushed", STORY_BIG_REMOVED},
+	[COPY_WITHOUT_FLUSH] = {"a straggler's copy is not flushed", STORY_STRAGGLER_SHORT},
+	[COPIES_SHARE_BLOCKS] = {"copies share blocks", STORY_SPENT},
+	[COPIES_GIVEN_UP_EARLY] = {"copies are given up while none is proven",
+		STORY_STRAGGLER_SHORT},
+	[FAILED_FLUSH_AT_START_IS_FORGOTTEN] = {"a segment whose flush failed at start counts",
+		STORY_STRAGGLER},
+	[START_WITHOUT_FLUSH] = {"a segment is believed at start without a flush",
+		STORY_STRAGGLER_SHORT},
 	[FOLDERS_BELIEVED_WITHOUT_FLUSH] = {"names are believed at start without a flush",
-		.rare = true},
-	[NAME_WITHOUT_FLUSH] = {"a new segment's name is not flushed"},
-	[RESULTS_BLOCK_IS_WRITTEN_AGAIN] = {"a flushed block of results is written again"},
-	[RESULTS_FLUSH_IS_TRIED_AGAIN] = {"a failed flush of results is tried again"},
-	[CHECKPOINT_WITHOUT_FLUSH] = {"a checkpoint is not flushed"},
+		STORY_BIG},
+	[NAME_WITHOUT_FLUSH] = {"a new segment's name is not flushed", STORY_MAIL},
+	[RESULTS_BLOCK_IS_WRITTEN_AGAIN] = {"a flushed block of results is written again",
+		STORY_RESULTS},
+	[RESULTS_FLUSH_IS_TRIED_AGAIN] = {"a failed flush of results is tried again",
+		STORY_RESULTS},
+	[CHECKPOINT_WITHOUT_FLUSH] = {"a checkpoint is not flushed", STORY_RESULTS},
+	[CHECKPOINT_FORGETS_EVENTS] = {"a checkpoint forgets the numbers of events", STORY_UNHEARD},
+	[RECYCLED_UNHEARD] = {"a segment is used again before its events are heard", STORY_UNHEARD},
 };
 
-/* A life of its own process: it ends by abort() where a promise is broken. */
-_Noreturn static void mutant_live(enum mutation mutation, uint64_t seeds, volatile uint64_t *seed)
+/* Where a mutant is: what it dies of is read from here. */
+struct progress {
+	struct told told;
+	uint64_t seed; /* 0: still at the stories */
+};
+
+/* A process of its own: it ends by abort() where a promise is broken. */
+_Noreturn static void mutant_live(
+	enum mutation mutation, uint64_t seeds, volatile struct progress *progress)
 {
+	struct tally tally = {0};
+
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	if (!getenv("CRASH_MUTATION") && !freopen("/dev/null", "w", stderr))
 		_exit(2);
 	spool_mutation = mutation;
-	for (*seed = 1; *seed <= seeds; ++*seed)
-		one_life(*seed);
+	story_tell_all(rules[mutation].story, MUTANT_ROUNDS, &progress->told);
+	for (progress->seed = 1; progress->seed <= seeds; ++progress->seed)
+		one_life(progress->seed, &tally);
 	_exit(0);
 }
 
-/* The seed that showed it, 0: none did. */
-static uint64_t mutant_seen(enum mutation mutation, uint64_t seeds)
+static bool mutant_seen(enum mutation mutation, uint64_t seeds)
 {
 	int status = 0;
-	uint64_t *seed =
-		mmap(NULL, sizeof *seed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = mmap(
+		NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	assert_true(seed != MAP_FAILED);
+	assert_true(progress != MAP_FAILED);
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0)
-		mutant_live(mutation, seeds, seed);
+		mutant_live(mutation, seeds, progress);
 	assert_true(child > 0 && waitpid(child, &status, 0) == child);
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-	uint64_t seen = WIFSIGNALED(status) ? *seed : 0;
-	munmap(seed, sizeof *seed);
-	return seen;
+	const char *name = rules[mutation].name;
+	if (!WIFSIGNALED(status))
+		print_message("not seen: %s\n", name);
+	else if (progress->seed)
+		print_message("seed %llu: %s\n", (unsigned long long)progress->seed, name);
+	else
+		print_message("\"%s\", %llu: %s\n", story_name(progress->told.story),
+			(unsigned long long)progress->told.place, name);
+	munmap(progress, sizeof *progress);
+	return WIFSIGNALED(status);
 }
 
 static void each_rule_switched_off_is_seen_to_fail(void **state)
@@ -249,18 +301,9 @@ static void each_rule_switched_off_is_seen_to_fail(void **state)
 	bool all = true;
 
 	(void)state;
-	for (int i = NO_MUTATION + 1; i < MUTATIONS; i++) {
-		if (only ? i != only
-			 : (rules[i].rare || rules[i].unseen) && !getenv("CRASH_MUTANT_SEEDS"))
-			continue;
-		uint64_t seen = mutant_seen((enum mutation)i, seeds);
-		if (seen)
-			print_message("seed %6llu: %s\n", (unsigned long long)seen, rules[i].name);
-		else
-			print_message(
-				"not seen in %llu: %s\n", (unsigned long long)seeds, rules[i].name);
-		all = all && (seen || rules[i].unseen);
-	}
+	for (int i = NO_MUTATION + 1; i < MUTATIONS; i++)
+		if (!only || i == only)
+			all = mutant_seen((enum mutation)i, seeds) && all;
 	assert_true(all);
 }
 
@@ -268,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_acknowledged_is_lost_altered_or_resurrected),
+		cmocka_unit_test(stories_hold_with_faults_at_every_pair_of_places),
 		cmocka_unit_test(each_rule_switched_off_is_seen_to_fail),
 	};
 

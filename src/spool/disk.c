@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static int real_open(struct disk *disk, int at, const char *name, int flags, mode_t mode)
 {
@@ -67,10 +70,20 @@ static off_t real_size(struct disk *disk, int fd)
 	return fstat(fd, &about) == 0 ? about.st_size : -1;
 }
 
+/* The queue of a daemon that was killed may still hold it for a moment, in its last flush: it is
+ * tried again for a while. */
 static int real_lock(struct disk *disk, int fd)
 {
+	enum { EVERY_MS = 50, TRIES = 200 };
+
 	(void)disk;
-	return flock(fd, LOCK_EX | LOCK_NB);
+	for (int tries = 1;; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EINTR && (errno != EWOULDBLOCK || tries == TRIES))
+			return -1;
+		nanosleep(&(struct timespec){.tv_nsec = EVERY_MS * NS_PER_MS}, NULL);
+	}
 }
 
 static int real_list(

@@ -26,7 +26,7 @@ struct disk {
 	int (*unlink)(struct disk *disk, int at, const char *name);
 	int (*mkdir)(struct disk *disk, int at, const char *name, mode_t mode);
 	off_t (*size)(struct disk *disk, int fd);
-	int (*lock)(struct disk *disk, int fd); /* flock, exclusive, not waiting */
+	int (*lock)(struct disk *disk, int fd); /* flock, exclusive; waits 10 s at most */
 	/* Calls `see` with each name in the folder but . and .. */
 	int (*list)(
 		struct disk *disk, int at, void (*see)(void *owner, const char *name), void *owner);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The disk in memory. The contract is in disk_memory.h. */
-#include "spool/disk_memory.h"
+/* The disk in memory: the calls. The contract is in disk_memory.h, crashes are in disk_faults.c. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,56 +7,7 @@
 #include <string.h>
 
 #include "base/panic.h"
-
-enum { NODES = 512, NAMES = 1024, FILES = 256, NAME_MAX_LEN = 40, SECTOR = 512, BLOCK = 4096 };
-
-/* A file or a folder. `now` is the page cache, `safe` the disk. */
-struct node {
-	bool used, folder;
-	char *now, *safe;
-	size_t size, safe_size, room;
-	uint8_t *dirty; /* per sector */
-	int lock;       /* the descriptor that holds it; -1: none */
-};
-struct name {
-	bool used;
-	bool safe; /* on the disk too */
-	bool gone; /* removed, but not on the disk */
-	int folder, node;
-	char text[NAME_MAX_LEN];
-};
-struct memory {
-	struct disk disk; /* first */
-	uint64_t random, calls, stop_at, limit;
-	bool disturbed, stopped, fatal;
-	uint64_t failures;
-	unsigned fail_in[DISK_CALLS];
-	int fail_with[DISK_CALLS];
-	struct node nodes[NODES];
-	struct name names[NAMES];
-	int files[FILES]; /* node + 1; 0: free */
-};
-
-enum { FD_BASE = 1000, ROOT = 0 };
-
-static struct memory *memory_of(struct disk *disk)
-{
-	return (struct memory *)(void *)disk;
-}
-
-static uint64_t random_next(struct memory *memory)
-{
-	memory->random += 0x9e3779b97f4a7c15u;
-	uint64_t z = memory->random;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static bool chance(struct memory *memory, unsigned one_in)
-{
-	return random_next(memory) % one_in == 0;
-}
+#include "spool/disk_nodes.h"
 
 /* Every call passes here: counted, stopped, made to fail. */
 static bool call_fails(struct memory *memory, enum disk_call call)
@@ -76,7 +26,8 @@ static bool call_fails(struct memory *memory, enum disk_call call)
 		errno = memory->fail_with[call];
 		return true;
 	}
-	if (memory->disturbed && call >= DISK_PREAD && call <= DISK_FSYNC && chance(memory, 16)) {
+	if (memory->disturbed && call >= DISK_PREAD && call <= DISK_FSYNC &&
+		disk_chance(memory, 16)) {
 		errno = EINTR;
 		return true;
 	}
@@ -108,17 +59,6 @@ static int file_open(struct memory *memory, int node)
 	return -1;
 }
 
-static struct name *name_find(struct memory *memory, int folder, const char *text)
-{
-	for (size_t i = 0; i < NAMES; i++) {
-		struct name *name = &memory->names[i];
-		if (name->used && !name->gone && name->folder == folder &&
-			strcmp(name->text, text) == 0)
-			return name;
-	}
-	return NULL;
-}
-
 static int node_new(struct memory *memory, bool folder)
 {
 	for (int i = 0; i < NODES; i++)
@@ -145,7 +85,7 @@ static struct name *name_new(struct memory *memory, int folder, const char *text
 
 static int memory_open(struct disk *disk, int at, const char *text, int flags, mode_t mode)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *folder = node_of(memory, at);
 
 	(void)mode;
@@ -155,7 +95,7 @@ static int memory_open(struct disk *disk, int at, const char *text, int flags, m
 		errno = ENOTDIR;
 		return -1;
 	}
-	struct name *name = name_find(memory, node_number(memory, folder), text);
+	struct name *name = disk_name_find(memory, node_number(memory, folder), text);
 	if (name && flags & O_CREAT && flags & O_EXCL) {
 		errno = EEXIST;
 		return -1;
@@ -171,7 +111,7 @@ static int memory_open(struct disk *disk, int at, const char *text, int flags, m
 
 static int memory_close(struct disk *disk, int fd)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *node = node_of(memory, fd);
 
 	if (!node) {
@@ -186,7 +126,7 @@ static int memory_close(struct disk *disk, int fd)
 
 static ssize_t memory_pread(struct disk *disk, int fd, void *buffer, size_t size, off_t at)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *node = node_of(memory, fd);
 
 	if (call_fails(memory, DISK_PREAD))
@@ -196,10 +136,19 @@ static ssize_t memory_pread(struct disk *disk, int fd, void *buffer, size_t size
 		return 0;
 	if (size > node->size - (size_t)at)
 		size = node->size - (size_t)at;
-	if (memory->disturbed && size > 1 && chance(memory, 16))
+	if (memory->disturbed && size > 1 && disk_chance(memory, 16))
 		size /= 2;
 	memcpy(buffer, node->now + at, size);
 	return (ssize_t)size;
+}
+
+/* A test may live through the panic: nothing is lost by it. */
+static void *grown(void *bytes, size_t size)
+{
+	void *more = realloc(bytes, size);
+
+	panic_if(!more, "out of memory");
+	return more;
 }
 
 static void node_grow(struct node *node, size_t size)
@@ -208,10 +157,9 @@ static void node_grow(struct node *node, size_t size)
 		size_t room = (size + BLOCK - 1) / BLOCK * BLOCK;
 		if (room < node->room * 2)
 			room = node->room * 2;
-		node->now = realloc(node->now, room);
-		node->safe = realloc(node->safe, room);
-		node->dirty = realloc(node->dirty, room / SECTOR);
-		panic_if(!node->now || !node->safe || !node->dirty, "out of memory");
+		node->now = grown(node->now, room);
+		node->safe = grown(node->safe, room);
+		node->dirty = grown(node->dirty, room / SECTOR);
 		memset(node->now + node->room, 0, room - node->room);
 		memset(node->safe + node->room, 0, room - node->room);
 		memset(node->dirty + node->room / SECTOR, 0, (room - node->room) / SECTOR);
@@ -239,15 +187,15 @@ static size_t write_room(struct memory *memory, const struct node *node, size_t 
 		uint64_t most = node->size > at ? node->size - at + left : left;
 		size = size < most ? size : (size_t)most;
 	}
-	if (memory->disturbed && size > 1 && chance(memory, 16))
-		size = 1 + random_next(memory) % (size - 1);
+	if (memory->disturbed && size > 1 && disk_chance(memory, 16))
+		size = 1 + disk_random(memory) % (size - 1);
 	return size;
 }
 
 static ssize_t memory_pwritev(
 	struct disk *disk, int fd, const struct iovec *parts, int count, off_t at)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *node = node_of(memory, fd);
 	size_t total = 0, done = 0;
 
@@ -272,16 +220,11 @@ static ssize_t memory_pwritev(
 	return (ssize_t)room;
 }
 
-static void sector_save(struct node *node, size_t sector)
-{
-	memcpy(node->safe + sector * SECTOR, node->now + sector * SECTOR, SECTOR);
-}
-
 static void node_save(struct node *node)
 {
 	for (size_t sector = 0; sector < node->room / SECTOR; sector++)
 		if (node->dirty[sector]) {
-			sector_save(node, sector);
+			node_sector_save(node, sector);
 			node->dirty[sector] = 0;
 		}
 	node->safe_size = node->size;
@@ -291,17 +234,17 @@ static void node_save(struct node *node)
 static void node_save_in_part(struct memory *memory, struct node *node)
 {
 	for (size_t sector = 0; sector < node->room / SECTOR; sector++) {
-		if (node->dirty[sector] && chance(memory, 2))
-			sector_save(node, sector);
+		if (node->dirty[sector] && disk_chance(memory, 2))
+			node_sector_save(node, sector);
 		node->dirty[sector] = 0;
 	}
-	if (chance(memory, 2))
+	if (disk_chance(memory, 2))
 		node->safe_size = node->size;
 }
 
 static int memory_fdatasync(struct disk *disk, int fd)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *node = node_of(memory, fd);
 
 	panic_if(!node, "a flush of no file");
@@ -316,7 +259,7 @@ static int memory_fdatasync(struct disk *disk, int fd)
 
 static int memory_fsync(struct disk *disk, int fd)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *node = node_of(memory, fd);
 
 	if (call_fails(memory, DISK_FSYNC))
@@ -335,12 +278,13 @@ static int memory_fsync(struct disk *disk, int fd)
 
 static int memory_unlink(struct disk *disk, int at, const char *text)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *folder = node_of(memory, at);
 
 	if (call_fails(memory, DISK_UNLINK))
 		return -1;
-	struct name *name = folder ? name_find(memory, node_number(memory, folder), text) : NULL;
+	struct name *name =
+		folder ? disk_name_find(memory, node_number(memory, folder), text) : NULL;
 	if (!name) {
 		errno = ENOENT;
 		return -1;
@@ -355,13 +299,13 @@ static int memory_unlink(struct disk *disk, int at, const char *text)
 
 static int memory_mkdir(struct disk *disk, int at, const char *text, mode_t mode)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *folder = node_of(memory, at);
 
 	(void)mode;
 	if (call_fails(memory, DISK_MKDIR))
 		return -1;
-	if (!folder || name_find(memory, node_number(memory, folder), text)) {
+	if (!folder || disk_name_find(memory, node_number(memory, folder), text)) {
 		errno = EEXIST;
 		return -1;
 	}
@@ -371,9 +315,9 @@ static int memory_mkdir(struct disk *disk, int at, const char *text, mode_t mode
 
 static off_t memory_size(struct disk *disk, int fd)
 {
-	struct node *node = node_of(memory_of(disk), fd);
+	struct node *node = node_of(disk_memory_of(disk), fd);
 
-	if (!node || memory_of(disk)->stopped) {
+	if (!node || disk_memory_of(disk)->stopped) {
 		errno = EIO;
 		return -1;
 	}
@@ -382,7 +326,7 @@ static off_t memory_size(struct disk *disk, int fd)
 
 static int memory_lock(struct disk *disk, int fd)
 {
-	struct node *node = node_of(memory_of(disk), fd);
+	struct node *node = node_of(disk_memory_of(disk), fd);
 
 	if (!node || node->lock >= 0) {
 		errno = EWOULDBLOCK;
@@ -395,7 +339,7 @@ static int memory_lock(struct disk *disk, int fd)
 static int memory_list(
 	struct disk *disk, int at, void (*see)(void *owner, const char *name), void *owner)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 	struct node *folder = node_of(memory, at);
 
 	if (call_fails(memory, DISK_LIST) || !folder)
@@ -432,7 +376,7 @@ struct disk *disk_memory_open(uint64_t seed)
 
 void disk_memory_close(struct disk *disk)
 {
-	struct memory *memory = memory_of(disk);
+	struct memory *memory = disk_memory_of(disk);
 
 	for (int i = 0; i < NODES; i++) {
 		free(memory->nodes[i].now);
@@ -444,146 +388,5 @@ void disk_memory_close(struct disk *disk)
 
 int disk_memory_root(struct disk *disk)
 {
-	return file_open(memory_of(disk), ROOT);
-}
-
-void disk_memory_fail(struct disk *disk, enum disk_call call, unsigned nth, int error)
-{
-	memory_of(disk)->fail_in[call] = nth;
-	memory_of(disk)->fail_with[call] = error;
-}
-
-void disk_memory_fatal(struct disk *disk, bool on)
-{
-	memory_of(disk)->fatal = on;
-}
-
-uint64_t disk_memory_failures(const struct disk *disk)
-{
-	return ((const struct memory *)(const void *)disk)->failures;
-}
-
-void disk_memory_limit(struct disk *disk, uint64_t bytes)
-{
-	memory_of(disk)->limit = bytes;
-}
-
-void disk_memory_disturb(struct disk *disk, bool on)
-{
-	memory_of(disk)->disturbed = on;
-}
-
-void disk_memory_stop_at(struct disk *disk, uint64_t nth)
-{
-	struct memory *memory = memory_of(disk);
-
-	memory->stop_at = nth ? memory->calls + nth : 0;
-}
-
-bool disk_memory_is_stopped(const struct disk *disk)
-{
-	return ((const struct memory *)(const void *)disk)->stopped;
-}
-
-uint64_t disk_memory_calls(const struct disk *disk)
-{
-	return ((const struct memory *)(const void *)disk)->calls;
-}
-
-static void block_destroy(struct memory *memory, struct node *node, size_t block)
-{
-	for (size_t i = 0; i < BLOCK && block * BLOCK + i < node->room; i++)
-		node->safe[block * BLOCK + i] = (char)random_next(memory);
-}
-
-/* Each unflushed sector is the old or the new one; now and then the block it lies in is gone. */
-static void node_crash(struct memory *memory, struct node *node)
-{
-	static const unsigned kept[] = {1, 2, 3, 1000000}, destroyed[] = {4, 40, 1000000};
-	unsigned kept_one_in = kept[random_next(memory) % 4];
-	unsigned destroyed_one_in = destroyed[random_next(memory) % 3];
-
-	for (size_t sector = 0; sector < node->room / SECTOR; sector++) {
-		if (!node->dirty[sector])
-			continue;
-		node->dirty[sector] = 0;
-		if (chance(memory, kept_one_in))
-			sector_save(node, sector);
-		if (chance(memory, destroyed_one_in))
-			block_destroy(memory, node, sector * SECTOR / BLOCK);
-	}
-	if (node->size > node->safe_size && chance(memory, 2))
-		node->safe_size = node->size;
-	node->size = node->safe_size;
-	if (node->room)
-		memcpy(node->now, node->safe, node->room);
-}
-
-static void names_crash(struct memory *memory)
-{
-	for (size_t i = 0; i < NAMES; i++) {
-		struct name *name = &memory->names[i];
-		if (!name->used)
-			continue;
-		if (name->gone && chance(memory, 2))
-			name->used = false;
-		if (!name->safe && chance(memory, 2))
-			name->used = false;
-		name->gone = false;
-		name->safe = true;
-	}
-}
-
-void disk_memory_kill(struct disk *disk)
-{
-	struct memory *memory = memory_of(disk);
-
-	memset(memory->files, 0, sizeof memory->files);
-	memset(memory->fail_in, 0, sizeof memory->fail_in);
-	for (int i = 0; i < NODES; i++)
-		memory->nodes[i].lock = -1;
-	memory->stopped = memory->fatal = false;
-	memory->stop_at = 0;
-}
-
-void disk_memory_crash(struct disk *disk)
-{
-	struct memory *memory = memory_of(disk);
-
-	names_crash(memory);
-	for (int i = 0; i < NODES; i++)
-		if (memory->nodes[i].used && !memory->nodes[i].folder)
-			node_crash(memory, &memory->nodes[i]);
-	disk_memory_kill(disk);
-}
-
-static struct node *node_named(struct memory *memory, const char *folder, const char *text)
-{
-	struct name *name = name_find(memory, ROOT, folder);
-
-	name = name ? name_find(memory, name->node, text) : NULL;
-	return name ? &memory->nodes[name->node] : NULL;
-}
-
-bool disk_memory_flip(struct disk *disk, const char *folder, const char *text, uint64_t bit)
-{
-	struct node *node = node_named(memory_of(disk), folder, text);
-
-	if (!node || bit / 8 >= node->size)
-		return false;
-	node->now[bit / 8] ^= (char)(1u << bit % 8);
-	node->safe[bit / 8] = node->now[bit / 8];
-	return true;
-}
-
-size_t disk_memory_peek(
-	struct disk *disk, const char *folder, const char *text, char *bytes, size_t size)
-{
-	struct node *node = node_named(memory_of(disk), folder, text);
-
-	if (!node)
-		return 0;
-	size = size < node->size ? size : node->size;
-	memcpy(bytes, node->now, size);
-	return size;
+	return file_open(disk_memory_of(disk), ROOT);
 }

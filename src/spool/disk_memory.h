@@ -53,6 +53,8 @@ void disk_memory_crash(struct disk *disk);
 void disk_memory_kill(struct disk *disk);
 /* One bit of a file, on the disk and in the cache. False if there is no such byte. */
 bool disk_memory_flip(struct disk *disk, const char *folder, const char *name, uint64_t bit);
+/* The file ends there, on the disk and in the cache. */
+bool disk_memory_cut(struct disk *disk, const char *folder, const char *name, uint64_t size);
 /* Copies a file's bytes out; how many, at most `size`. */
 size_t disk_memory_peek(
 	struct disk *disk, const char *folder, const char *name, char *bytes, size_t size);

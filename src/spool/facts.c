@@ -3,33 +3,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cursor.h"
 #include "base/panic.h"
 #include "spool/keeping.h"
-#include "spool/result.h"
 
 static struct slice fact_key(const uint64_t *id_and_origin)
 {
 	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
 }
 
-const struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
+void facts_begin(struct store *store)
+{
+	store->facts = map_new(store->results.epoch);
+}
+
+struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
 {
 	uint64_t key[2] = {id, origin};
 
 	return store->facts ? map_get(store->facts, fact_key(key)) : NULL;
 }
 
-struct fact *fact_get(struct store *store, const struct record *record)
+struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin)
 {
-	uint64_t key[2] = {record->id, record->origin};
-	struct fact *fact = map_get(store->facts, fact_key(key));
+	struct fact *fact = fact_find(store, id, origin);
 
 	if (fact)
 		return fact;
 	fact = calloc(1, sizeof *fact);
 	panic_if(!fact, "out of memory");
-	fact->id = record->id;
-	fact->origin = record->origin;
+	fact->id = id;
+	fact->origin = origin;
 	map_put(store->facts, fact_key(&fact->id), fact);
 	return fact;
 }
@@ -47,17 +51,43 @@ struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient)
 	return &fact->recipients[recipient];
 }
 
+static void heard_add(struct store *store, struct slice payload)
+{
+	struct reader in = reader_of(payload);
+	uint64_t event = read_u64(&in);
+
+	if (read_at_end(&in) && event > store->heard)
+		store->heard = event;
+}
+
+static void result_add(struct store *store, struct fact_recipient *known,
+	const struct record *record, const struct result_record *result)
+{
+	if (known->result == 0) {
+		known->result = result->result;
+		known->time = result->time;
+	}
+	if (record->flags > known->event)
+		known->event = record->flags;
+	if (record->flags > store->last_event)
+		store->last_event = record->flags;
+}
+
 void fact_add(struct store *store, const struct record *record, struct slice payload)
 {
 	struct result_record result;
 
-	if (!result_decode(record->type, payload, &result) || record->type == RECORD_ATTEMPT)
+	if (record->type == RECORD_HEARD) {
+		heard_add(store, payload);
 		return;
-	struct fact_recipient *known = fact_recipient(fact_get(store, record), result.recipient);
-	if (record->type == RECORD_RESULT && known->result == 0) {
-		known->result = result.result;
-		known->time = result.time;
-	} else if (record->type == RECORD_DEFER && result.attempt >= known->attempts) {
+	}
+	if (record->type == RECORD_ATTEMPT || !result_decode(record->type, payload, &result))
+		return;
+	struct fact_recipient *known =
+		fact_recipient(fact_get(store, record->id, record->origin), result.recipient);
+	if (record->type == RECORD_RESULT) {
+		result_add(store, known, record, &result);
+	} else if (result.attempt >= known->attempts) {
 		known->attempts = result.attempt;
 		known->next = result.time;
 	}

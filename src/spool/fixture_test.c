@@ -17,16 +17,19 @@
 #include "base/panic.h"
 #include "spool/batch.h"
 #include "spool/disk_memory.h"
+#include "spool/reader.h"
 #include "spool/result.h"
 #include "spool/store.h"
 
-enum { FILE_MAX = 32 << 10, SEGMENT = 16 << 10 };
+enum { FILE_MAX = 32 << 10, SEGMENT = 16 << 10, PART = 1000, PARTS = 3 };
 
 static const struct {
 	const char *folder, *name, *fixture;
 } files[] = {
 	{"seg", "000005", SPOOL_FIXTURES "/format-1/seg-000005"},
 	{"results", "00000007", SPOOL_FIXTURES "/format-1/results-00000007"},
+	{"big", "000006", SPOOL_FIXTURES "/format-1/big-000006"},
+	{"results", "00000008", SPOOL_FIXTURES "/format-1/results-00000008"},
 };
 
 /* Writing */
@@ -70,6 +73,70 @@ static void message_add(struct batch *batch, uint64_t id, struct slice body, str
 	batch_add(batch, record, text_slice(head), body);
 }
 
+/* A message of three chunks. */
+static char part_byte(unsigned part)
+{
+	return (char)('a' + part);
+}
+
+static void big_add(struct batch *batch, char parts[PARTS][RECORD_HEADER + PART], struct text *head)
+{
+	static const struct envelope_recipient to = {SLICE("anna@example.org"), SLICE(""), 0};
+	struct message message = {.envelope = {.received = 1800000000,
+					  .sender = SLICE("sender@example.net"),
+					  .recipients = &to,
+					  .recipient_count = 1},
+		.body_size = PARTS * PART};
+
+	for (unsigned i = 0; i < PARTS; i++) {
+		struct slice bytes = {parts[i] + RECORD_HEADER, PART};
+		memset(parts[i] + RECORD_HEADER, part_byte(i), PART);
+		batch_add(batch,
+			(struct record){.type = RECORD_CHUNK,
+				.id = 1003,
+				.origin = epoch,
+				.length = PART,
+				.part = i,
+				.payload_crc = crc32c(0, bytes)},
+			(struct slice){parts[i], RECORD_HEADER + PART}, SLICE_NONE);
+	}
+	assert_non_null(text_reserve(head, RECORD_HEADER));
+	message_encode(head, &message, 0);
+	struct slice payload = slice_from(text_slice(head), RECORD_HEADER);
+	batch_add(batch,
+		(struct record){.type = RECORD_MESSAGE,
+			.id = 1003,
+			.origin = epoch,
+			.length = (uint32_t)payload.len,
+			.part = PARTS,
+			.payload_crc = crc32c(0, payload)},
+		text_slice(head), SLICE_NONE);
+}
+
+/* RESULT with an event, ATTEMPT and HEARD. */
+static void events_add(struct batch *batch, struct text heads[3])
+{
+	const struct result_record said = {0, RESULT_BOUNCED, 0, 9, SLICE("550 no")};
+	static const char heard[8] = {41};
+
+	for (size_t i = 0; i < 3; i++)
+		assert_non_null(text_reserve(&heads[i], RECORD_HEADER));
+	result_encode(&heads[0], RECORD_RESULT, &said);
+	text_put(&heads[2], (struct slice){heard, sizeof heard});
+	static const uint8_t types[] = {RECORD_RESULT, RECORD_ATTEMPT, RECORD_HEARD};
+	for (size_t i = 0; i < 3; i++) {
+		struct slice payload = slice_from(text_slice(&heads[i]), RECORD_HEADER);
+		batch_add(batch,
+			(struct record){.type = types[i],
+				.id = types[i] == RECORD_HEARD ? 0 : 1002,
+				.origin = types[i] == RECORD_HEARD ? 0 : epoch,
+				.flags = types[i] == RECORD_RESULT ? 42 : 0,
+				.length = (uint32_t)payload.len,
+				.payload_crc = crc32c(0, payload)},
+			text_slice(&heads[i]), SLICE_NONE);
+	}
+}
+
 static void result_add(struct batch *batch, uint8_t type, uint64_t id,
 	const struct result_record *result, struct text *head)
 {
@@ -108,6 +175,36 @@ static int file_new(struct disk *disk, const char *folder, const char *name)
 	return disk->open(disk, at, name, O_RDWR | O_CREAT, 0600);
 }
 
+static void big_fixture_write(struct disk *disk, struct batch *batch)
+{
+	static char parts[PARTS][RECORD_HEADER + PART];
+	struct text head = TEXT_GROWING;
+	int fd = file_new(disk, "big", "000006");
+
+	headers_write(disk, fd, SEGMENT_BIG, 6, SEGMENT_DATA_AT);
+	batch_begin(batch, 6, epoch, SEGMENT_DATA_AT, SEGMENT_DATA_AT);
+	big_add(batch, parts, &head);
+	batch_seal(batch);
+	assert_int_equal(batch_write(batch, disk, fd, true), 0);
+	fixture_save(disk, 2);
+	text_free(&head);
+}
+
+static void events_fixture_write(struct disk *disk, struct batch *batch)
+{
+	struct text heads[3] = {TEXT_GROWING, TEXT_GROWING, TEXT_GROWING};
+	int fd = file_new(disk, "results", "00000008");
+
+	headers_write(disk, fd, CLASS_RESULTS, 8, 0);
+	batch_begin(batch, 8, epoch, SEGMENT_DATA_AT, SEGMENT_DATA_AT);
+	events_add(batch, heads);
+	batch_seal(batch);
+	assert_int_equal(batch_write(batch, disk, fd, true), 0);
+	fixture_save(disk, 3);
+	for (size_t i = 0; i < 3; i++)
+		text_free(&heads[i]);
+}
+
 static void fixtures_write(void)
 {
 	static struct batch batch;
@@ -137,6 +234,8 @@ static void fixtures_write(void)
 	batch_seal(&batch);
 	assert_int_equal(batch_write(&batch, disk, fd, true), 0);
 	fixture_save(disk, 1);
+	big_fixture_write(disk, &batch);
+	events_fixture_write(disk, &batch);
 	for (size_t i = 0; i < 4; i++)
 		text_free(&heads[i]);
 	disk_memory_close(disk);
@@ -157,20 +256,57 @@ static void fixture_load(struct disk *disk, size_t which)
 }
 
 static size_t seen;
+static struct stored big_seen;
+static uint64_t event_seen;
 
 static void found(void *owner, const struct stored *stored, const struct message *message,
 	const struct stored_recipient *recipients)
 {
 	(void)owner;
 	seen++;
+	if (stored->id == 1003) {
+		big_seen = *stored;
+		return;
+	}
 	assert_true(stored->id == 1001 || stored->id == 1002);
 	assert_true(stored->origin == epoch && stored->segment == 5);
 	assert_true(slice_is(message->envelope.sender, SLICE("sender@example.net")));
 	assert_int_equal(message->envelope.recipient_count, 2);
-	assert_true(recipients[0].done == (stored->id == 1001));
+	assert_true(recipients[0].done);
 	assert_false(recipients[1].done);
 	assert_int_equal(recipients[1].attempts, stored->id == 1002 ? 4 : 0);
 	assert_true(recipients[1].next == (stored->id == 1002 ? 1800000777 : 0));
+}
+
+static void unheard(void *owner, const struct unheard_result *result)
+{
+	(void)owner;
+	assert_int_equal(event_seen, 0);
+	event_seen = result->event;
+	assert_true(result->id == 1002 && result->origin == epoch && result->recipient == 0);
+	assert_int_equal(result->result, RESULT_BOUNCED);
+	assert_true(slice_is(result->words, SLICE("550 no")));
+}
+
+static void big_read(struct disk *disk, struct store *store)
+{
+	static char chunk[CHUNK_MAX];
+	struct spool_source source = {.disk = disk, .segment = 6};
+	enum segment_class kind;
+	uint64_t at = SEGMENT_DATA_AT;
+	size_t got;
+
+	assert_int_equal(big_seen.segment, 6);
+	assert_int_equal(big_seen.parts, PARTS);
+	source.fd = store_open_segment(store, 6, &source.epoch, &kind);
+	assert_int_equal(kind, SEGMENT_BIG);
+	for (unsigned i = 0; i < PARTS; i++) {
+		assert_int_equal(
+			spool_read_chunk(&source, 1003, i, &at, chunk, &got), SPOOL_READ_OK);
+		assert_int_equal(got, PART);
+		assert_true(chunk[0] == part_byte(i) && chunk[PART - 1] == part_byte(i));
+	}
+	disk->close(disk, source.fd);
 }
 
 static void damage(void *owner, struct slice words)
@@ -184,18 +320,20 @@ static void a_spool_of_format_1_is_read(void **state)
 	struct disk *disk = disk_memory_open(1);
 	struct text why = TEXT_GROWING;
 	struct store *store;
-	struct store_events events = {found, damage, NULL};
+	struct store_events events = {found, damage, NULL, unheard};
 	struct store_scale scale = {.segment = SEGMENT, .reserve = SPOOL_BLOCK, .free = 1};
 
 	(void)state;
 	int format = disk->open(disk, disk_memory_root(disk), "format", O_RDWR | O_CREAT, 0600);
 	assert_int_equal(disk_write(disk, format, SLICE("postern-spool 1\n"), 0), 0);
-	fixture_load(disk, 0);
-	fixture_load(disk, 1);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		fixture_load(disk, i);
 	assert_int_equal(
 		store_open_scaled(disk, disk_memory_root(disk), events, &scale, &why, &store),
 		STORE_OPEN);
-	assert_int_equal(seen, 2);
+	assert_int_equal(seen, 3);
+	assert_int_equal(event_seen, 42);
+	big_read(disk, store);
 	store_close(store);
 	text_free(&why);
 	disk_memory_close(disk);

@@ -6,6 +6,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "spool/batch.h"
+#include "spool/damage.h"
+#include "spool/results.h"
 #include "spool/store.h"
 #include "spool/walk.h"
 
@@ -25,6 +27,18 @@ struct segment {
 	size_t live; /* of those: kept here, recipients left */
 	uint64_t live_bytes, all_bytes;
 	wall_ns sparse_since; /* 0: not sparse */
+	struct damage *damages;
+	size_t damage_count, damage_size;
+	bool header_unsure;  /* start could not make its two copies alike */
+	bool cleared;        /* salvaged or discarded: removed when nothing live is left */
+	uint64_t last_event; /* of the results of its messages: used again once it is heard */
+};
+
+/* How certain it is that a record seen is on the disk; from the best to the worst. */
+enum standing {
+	STANDS_PROVEN, /* written by this process, or below W of a segment that was flushed */
+	STANDS_SEEN,   /* at or above W: perhaps in the page cache alone, of a flush that failed */
+	STANDS_UNFLUSHED, /* its segment could not be flushed at start */
 };
 
 /* The index entry of a message: as small as it can be, there may be a million. */
@@ -34,33 +48,13 @@ struct kept {
 	uint64_t at;
 	uint32_t length, parts;
 	uint16_t copy, recipients, left;
-	uint16_t shown : 15; /* in how many segments its record may be seen */
-	uint16_t unsure : 1; /* at or above W: it may be in the page cache alone */
+	uint16_t shown : 13; /* in how many segments its record may be seen */
+	enum standing standing : 2;
+	bool doubted : 1; /* there are copies, and none is proven: copies.c */
 	union {
 		uint64_t few; /* up to 64 recipients: a bit each, set when done */
 		uint8_t *many;
 	} done;
-};
-
-/* What results files say; only at start and during a checkpoint. */
-struct fact_recipient {
-	uint8_t result;
-	uint32_t attempts;
-	wall_ns time, next;
-};
-struct fact {
-	uint64_t id, origin;
-	size_t count;
-	struct fact_recipient *recipients;
-};
-
-struct results {
-	int fd;
-	uint32_t number; /* of the file appended to */
-	uint64_t epoch, end, flushed;
-	uint64_t begun; /* `end` right after the checkpoint that made the file */
-	bool broken;    /* a write or flush failed: a checkpoint must succeed first */
-	bool flushing;  /* a thread flushes */
 };
 
 /* A segment being written out, a slice at a time. */
@@ -94,13 +88,20 @@ struct store {
 	struct results results;
 	uint32_t results_tried; /* the highest number of a file that was begun */
 	struct map *facts;      /* at start and during a checkpoint */
+	struct pending_result *pending;
+	size_t pending_count, pending_size;
+	uint64_t heard;      /* the journal has every event up to this one */
+	uint64_t heard_safe; /* the same, and the record of it is flushed */
+	uint64_t last_event; /* of the results read at start */
 	struct batch *batch;
 	struct arena *scratch;
 	char block[SPOOL_BLOCK]; /* a header on its way */
 	bool reserved;           /* the reserve's file is there */
 	bool tend_due;
-	uint64_t dropped;  /* incomplete records at start: never acknowledged */
-	wall_ns sparse_at; /* when sealed segments are looked at next */
+	bool free_wanted; /* one was handed out: others are to be made ready */
+	uint64_t dropped; /* incomplete records at start: never acknowledged */
+	wall_ns look_at;  /* when copies are looked at next */
+	size_t doubts;    /* messages that are doubted */
 	size_t live;
 	uint64_t live_bytes;
 	struct {
@@ -119,18 +120,27 @@ int segment_reading(struct store *store, struct segment *segment);
 void segment_close(struct store *store, struct segment *segment);
 struct spool_source segment_source(
 	const struct store *store, const struct segment *segment, int fd);
+struct segment_header segment_header_of(const struct segment *segment);
+enum status segment_headers_write(
+	struct store *store, const struct segment *segment, int fd) MUST_USE;
 enum status segment_make_slice(struct store *store, bool *ready) MUST_USE;
 enum status segment_make_now(struct store *store, enum segment_class kind) MUST_USE;
-bool segment_is_spent(const struct segment *segment);
+
+/* recycle.c */
+bool segment_is_spent(const struct store *store, const struct segment *segment);
+void segment_free_memory(struct segment *segment);
+bool segment_remove(struct store *store, struct segment *segment); /* false: it could not be */
 /* Recycles or removes it; false: it could not be. */
 bool segment_retire(struct store *store, struct segment *segment);
 size_t segment_count(const struct store *store, enum segment_state state, enum segment_class kind);
 /* A FREE one, recycled or written out if need be; `least` of the kind stay. NULL and errno. */
 struct segment *segment_take(struct store *store, enum segment_class kind, size_t least);
+void segment_event(struct segment *segment, uint64_t event); /* of a message it shows */
 struct segment *segment_free(const struct store *store, enum segment_class kind);
 uint64_t epoch_new(const struct store *store);
 enum status reserve_make(struct store *store) MUST_USE;
 bool reserve_spend(struct store *store); /* false: there is none left */
+int segment_folder(const struct store *store, enum segment_class kind);
 void number_name(char name[16], uint32_t number, int digits);
 
 /* header.c */
@@ -146,26 +156,34 @@ enum header_read header_pair_read(struct store *store, int fd, struct segment_he
 /* kept.c */
 struct kept *kept_find(const struct store *store, uint64_t id, uint64_t origin);
 struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
-	uint64_t at, bool unsure);
+	uint64_t at, enum standing standing);
 /* Takes its recipients from the payload and calls `found` if any is not done. */
 bool kept_announce(struct store *store, struct kept *kept, struct walk *walk);
+/* The same, its checksum compared first: no altered address is ever scheduled. */
+bool kept_announce_checked(struct store *store, struct kept *kept, struct walk *walk);
+void kept_end(struct store *store, struct kept *kept); /* no recipient is left */
 void kept_announce_message(struct store *store, struct kept *kept, const struct message *message);
+bool kept_is_done(const struct kept *kept, unsigned recipient);
 bool kept_done(struct store *store, struct kept *kept, uint16_t recipient);
-void kept_move(struct store *store, struct kept *kept, struct segment *segment, uint64_t at);
+void kept_count(struct store *store, struct kept *kept, int sign); /* as live in its segment */
 void segment_forget_shown(struct store *store, struct segment *segment);
 void segment_show(struct segment *segment, struct kept *kept);
 
-/* results.c */
-enum store_open results_load(struct store *store, struct text *why);
-enum status results_checkpoint(struct store *store) MUST_USE;
-void results_close(struct store *store);
+/* startup.c, loading.c */
+enum store_open start_unusable(struct text *why, const char *what); /* and errno */
+enum store_open segments_load(
+	struct store *store, enum segment_class kind, struct text *why) MUST_USE;
 
-/* facts.c */
-void facts_free(struct store *store);
-const struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin);
-struct fact *fact_get(struct store *store, const struct record *record); /* made if need be */
-struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient);
-void fact_add(struct store *store, const struct record *record, struct slice payload);
+/* copies.c */
+/* Another record of a message that is known already: the better one is kept. */
+void copy_found(struct store *store, struct kept *kept, struct segment *segment,
+	const struct record *record, uint64_t at, enum standing standing);
+void copy_made(struct store *store, struct kept *kept, struct segment *segment, uint64_t at);
+void copies_forget(struct store *store, struct kept *kept); /* it is done */
+/* Whether some message that is doubted may be seen in it. */
+bool segment_is_leaned_on(const struct store *store, const struct segment *segment);
+/* Moves stragglers and ends doubts, now and then. */
+void copies_tend(struct store *store, wall_ns now);
 
 /* survey.c: what start-up makes of a segment from `from` on. */
 /* Steps 3 and 4: keeps what is there; the segment becomes `sound`, or DAMAGED. */
@@ -173,16 +191,32 @@ void segment_survey(struct store *store, struct segment *segment, int fd, uint64
 	enum segment_state sound);
 /* Step 5: `found` for each message kept there that was not announced yet. */
 void segment_announce(struct store *store, struct segment *segment, int fd);
-void damage_tell(struct store *store, const struct segment *segment, uint64_t from, uint64_t to,
-	const char *what, uint64_t id);
 
+/* damage.c */
+/* Remembers it, copies the bytes to damaged/, says it; once each. `what` is a constant. */
+void damage_tell(struct store *store, struct segment *segment, uint64_t from, uint64_t to,
+	const char *what, uint64_t id);
 /* The bytes from..to of a file into damaged/, once. */
 void damage_copy(
 	struct store *store, int folder, uint32_t number, int digits, uint64_t from, uint64_t to);
+void segment_damaged(struct store *store, struct segment *segment); /* changes its state */
+/* No longer ACTIVE: `sound`, or DAMAGED if anything was found. */
+void segment_settle(struct store *store, struct segment *segment, enum segment_state sound);
+/* A message that was taken for sound is not. */
+void message_damaged(
+	struct store *store, struct segment *segment, uint64_t at, uint32_t length, uint64_t id);
+/* CLEARING_DONE: go on; the sound messages have moved. */
+enum clearing clearing_begin(struct store *store, uint32_t number, struct segment **found) MUST_USE;
+void clearing_end(struct store *store, struct segment *segment);
 
 /* own.c */
 void own_tend(struct store *store, wall_ns now);
-enum status own_copy(struct store *store, struct kept *kept) MUST_USE;
+/* A straggler moves. COPY_UNREADABLE: it is damaged, and was reported as that. */
+enum copy { COPY_MADE, COPY_UNREADABLE, COPY_FAILED };
+enum copy own_copy(struct store *store, struct kept *kept) MUST_USE;
+/* A record with the identity it has, flushed when STATUS_OK; it lies in own.segment at *at. */
+enum status own_put(
+	struct store *store, struct record *record, struct slice payload, uint64_t *at) MUST_USE;
 void own_close(struct store *store);
 
 #endif

@@ -4,12 +4,11 @@
  * is done. An entry lives until no segment shows the message any more, so that its results are
  * carried from checkpoint to checkpoint exactly as long as they are needed.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 
+#include "base/crc32c.h"
 #include "base/panic.h"
 #include "spool/keeping.h"
-#include "spool/mutation.h"
 
 enum { FEW = 64, FIRST_PAYLOAD = 4 << 10 };
 
@@ -38,7 +37,7 @@ void segment_show(struct segment *segment, struct kept *kept)
 	kept->shown++;
 }
 
-static void kept_count(struct store *store, struct kept *kept, int sign)
+void kept_count(struct store *store, struct kept *kept, int sign)
 {
 	uint64_t bytes = record_extent(kept->length);
 
@@ -57,7 +56,7 @@ static void kept_count(struct store *store, struct kept *kept, int sign)
 
 /* Until its recipients are known it counts as live, so that nothing recycles its segment. */
 static struct kept *kept_new(struct store *store, struct segment *segment,
-	const struct record *record, uint64_t at, bool unsure)
+	const struct record *record, uint64_t at, enum standing standing)
 {
 	struct kept *kept = calloc(1, sizeof *kept);
 
@@ -71,72 +70,23 @@ static struct kept *kept_new(struct store *store, struct segment *segment,
 		.parts = record->part,
 		.copy = record->copy,
 		.left = 1,
-		.unsure = unsure,
+		.standing = standing,
 	};
 	map_put(store->messages, identity(&kept->id), kept);
 	kept_count(store, kept, 1);
 	return kept;
 }
 
-static void copy_void(
-	struct store *store, struct segment *segment, uint64_t at, const struct record *record)
-{
-	int fd = MUTATED(SURPLUS_COPY_IS_NOT_VOIDED) ? -1 : segment_open(store, segment, O_RDWR);
-
-	if (fd < 0)
-		return; /* the next start sees both again and decides the same */
-	struct record loser = *record;
-	loser.epoch = segment->epoch;
-	loser.version = RECORD_VERSION;
-	loser.type = RECORD_VOID;
-	if (record_void(store->disk, fd, (uint32_t)segment->number, at, &loser) != STATUS_OK)
-		store->tend_due = true; /* likewise */
-	store->disk->close(store->disk, fd);
-}
-
-/* [S] Of several copies the lowest number is kept: it is durable, a later one may exist in the page
- * cache alone. Such a one is VOIDed; it lies on blocks of its own. One below W is durable too and
- * harmless, and stays: a power cut while its block is rewritten would leave a gap below W, which
- * the next start would take for lost mail. */
-static void copies_decide(struct store *store, struct kept *kept, struct segment *segment,
-	const struct record *record, uint64_t at, bool unsure)
-{
-	bool better = record->copy < kept->copy;
-
-	if (MUTATED(HIGHEST_COPY_IS_KEPT) && record->copy != kept->copy)
-		better = !better;
-	if (better) {
-		struct record loser = {
-			.id = kept->id,
-			.origin = kept->origin,
-			.length = kept->length,
-			.part = kept->parts,
-			.copy = kept->copy,
-		};
-		if (kept->unsure)
-			copy_void(store, kept->segment, kept->at, &loser);
-		kept_count(store, kept, -1);
-		kept->segment = segment;
-		kept->at = at;
-		kept->length = record->length;
-		kept->copy = record->copy;
-		kept->unsure = unsure;
-		kept_count(store, kept, 1);
-	} else if (record->copy != kept->copy && unsure) {
-		copy_void(store, segment, at, record);
-	}
-}
-
 struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
-	uint64_t at, bool unsure)
+	uint64_t at, enum standing standing)
 {
 	struct kept *kept = kept_find(store, record->id, record->origin);
 
 	segment->all_bytes += record_extent(record->length);
 	if (kept)
-		copies_decide(store, kept, segment, record, at, unsure);
+		copy_found(store, kept, segment, record, at, standing);
 	else
-		kept = kept_new(store, segment, record, at, unsure);
+		kept = kept_new(store, segment, record, at, standing);
 	segment_show(segment, kept);
 	return kept;
 }
@@ -157,12 +107,25 @@ static bool bit_take(struct kept *kept, uint16_t recipient)
 	return !was;
 }
 
+/* Nobody is left to deliver it to: no copy of it is needed any more. */
+void kept_end(struct store *store, struct kept *kept)
+{
+	kept_count(store, kept, -1);
+	copies_forget(store, kept);
+}
+
+bool kept_is_done(const struct kept *kept, unsigned recipient)
+{
+	return kept->recipients <= FEW ? kept->done.few >> recipient & 1
+				       : kept->done.many[recipient / 8] >> recipient % 8 & 1;
+}
+
 bool kept_done(struct store *store, struct kept *kept, uint16_t recipient)
 {
 	if (recipient >= kept->recipients || !bit_take(kept, recipient))
 		return false;
 	if (--kept->left == 0) {
-		kept_count(store, kept, -1);
+		kept_end(store, kept);
 		store->tend_due = true;
 	}
 	return true;
@@ -186,6 +149,7 @@ static struct stored_recipient *recipients_apply(
 		recipients[i].done = known->result != 0;
 		recipients[i].attempts = known->attempts;
 		recipients[i].next = known->next;
+		segment_event(kept->segment, known->event);
 		if (recipients[i].done)
 			kept_done(store, kept, (uint16_t)i);
 	}
@@ -207,12 +171,23 @@ void kept_announce_message(struct store *store, struct kept *kept, const struct 
 
 	if (count == 0) { /* nobody to deliver to: done as it stands */
 		kept->left = 0;
-		kept_count(store, kept, -1);
+		kept_end(store, kept);
 		return;
 	}
 	struct stored_recipient *recipients = recipients_apply(store, kept, count);
 	if (kept->left > 0)
 		store->events.found(store->events.owner, &stored, message, recipients);
+}
+
+bool kept_announce_checked(struct store *store, struct kept *kept, struct walk *walk)
+{
+	struct record record;
+
+	if (!walk_record(walk, kept->at, &record) || record.type != RECORD_MESSAGE)
+		return false;
+	struct slice payload = walk_payload(walk, kept->at, &record, UINT32_MAX);
+	return payload.len == record.length && crc32c(0, payload) == record.payload_crc &&
+	       kept_announce(store, kept, walk);
 }
 
 /* The body is not read: as much of the payload as the envelope needs. */
@@ -236,17 +211,6 @@ bool kept_announce(struct store *store, struct kept *kept, struct walk *walk)
 		if (start.len < most) /* cut off, or all of it was there */
 			return false;
 	}
-}
-
-void kept_move(struct store *store, struct kept *kept, struct segment *segment, uint64_t at)
-{
-	kept_count(store, kept, -1);
-	kept->segment = segment;
-	kept->at = at;
-	kept->copy++;
-	kept->unsure = false;
-	kept_count(store, kept, 1);
-	segment_show(segment, kept);
 }
 
 /* The segment shows nothing any more; what no other one shows is forgotten. */

@@ -106,8 +106,7 @@ static enum status own_write(struct store *store, struct record *record, struct 
 		store->batch, store->disk, own->fd, !copy || !MUTATED(COPY_WITHOUT_FLUSH));
 	if (error) {
 		/* [S] as for every writer: taken back, never again on this segment. */
-		if (!copy || !MUTATED(COPY_IS_NOT_VOIDED))
-			batch_void(store->batch, store->disk, own->fd);
+		batch_void(store->batch, store->disk, own->fd);
 		own_end(store, SEGMENT_SUSPECT);
 		errno = error;
 		return STATUS_FAILED;
@@ -150,48 +149,60 @@ enum status store_add(
 		struct message shown = *message;
 		shown.body = SLICE_NONE;
 		arena_reset(store->scratch);
-		kept_announce_message(
-			store, kept_put(store, store->own.segment, &record, at, false), &shown);
+		kept_announce_message(store,
+			kept_put(store, store->own.segment, &record, at, STANDS_PROVEN), &shown);
 	}
 	text_free(&head);
 	return status;
 }
 
-/* A straggler moves: [S] the copy is durable before the old record stops counting; the old one is
- * still shown by its segment, so what is known of its recipients is kept until that is recycled. */
-enum status own_copy(struct store *store, struct kept *kept)
+enum status own_put(struct store *store, struct record *record, struct slice payload, uint64_t *at)
+{
+	char head[RECORD_HEADER];
+
+	return own_write(store, record, (struct slice){head, sizeof head}, payload, at);
+}
+
+static enum spool_read straggler_read(
+	struct store *store, const struct kept *kept, struct record *record, struct slice *payload)
+{
+	int fd = segment_open(store, kept->segment, O_RDONLY);
+
+	if (fd < 0)
+		return SPOOL_READ_FAILED;
+	struct spool_source source = segment_source(store, kept->segment, fd);
+	arena_reset(store->scratch);
+	enum spool_read read =
+		spool_read_payload(&source, kept->at, store->scratch, record, payload);
+	store->disk->close(store->disk, fd);
+	return read;
+}
+
+/* [S] The copy is durable before the old record stops counting; the old one is still shown by its
+ * segment, so what is known of its recipients is kept until that is recycled. */
+enum copy own_copy(struct store *store, struct kept *kept)
 {
 	struct record record;
 	struct slice payload;
 	uint64_t at;
-	char head[RECORD_HEADER];
-	int fd = segment_open(store, kept->segment, O_RDONLY);
 
-	if (fd < 0)
-		return STATUS_FAILED;
-	struct spool_source source = segment_source(store, kept->segment, fd);
-	arena_reset(store->scratch);
-	enum spool_read read =
-		spool_read_payload(&source, kept->at, store->scratch, &record, &payload);
-	store->disk->close(store->disk, fd);
-	if (read == SPOOL_READ_DAMAGED) {
-		damage_tell(store, kept->segment, kept->at, kept->at + record_extent(kept->length),
-			"an acknowledged message cannot be read", kept->id);
-		segment_move(store, kept->segment, SEGMENT_DAMAGED);
+	switch (straggler_read(store, kept, &record, &payload)) {
+	case SPOOL_READ_OK: break;
+	case SPOOL_READ_FAILED: return COPY_FAILED;
+	case SPOOL_READ_DAMAGED:
+		message_damaged(store, kept->segment, kept->at, kept->length, kept->id);
+		return COPY_UNREADABLE;
 	}
-	if (read != SPOOL_READ_OK)
-		return STATUS_FAILED;
 	record.copy++;
-	if (own_write(store, &record, (struct slice){head, sizeof head}, payload, &at) !=
-		STATUS_OK) {
+	if (own_put(store, &record, payload, &at) != STATUS_OK) {
 		/* The voided copy may come back: what is known of its message must last as long. */
 		LIST_EACH (struct segment, segment, &store->states[SEGMENT_SUSPECT], link)
 			if (segment->writer == OWN_WRITER)
 				segment_show(segment, kept);
-		return STATUS_FAILED;
+		return COPY_FAILED;
 	}
-	kept_move(store, kept, store->own.segment, at);
-	return STATUS_OK;
+	copy_made(store, kept, store->own.segment, at);
+	return COPY_MADE;
 }
 
 /* Idle for a second: `durable` on disk catches up. */

@@ -42,7 +42,8 @@ enum record_type {
 	RECORD_VOID,
 	RECORD_RESULT,
 	RECORD_DEFER,
-	RECORD_ATTEMPT, /* in results files */
+	RECORD_ATTEMPT,
+	RECORD_HEARD, /* in results files, these four */
 };
 struct record {
 	uint8_t type, version;
@@ -52,7 +53,7 @@ struct record {
 	uint32_t payload_crc;
 	uint64_t durable; /* every byte below was flushed when this header was written */
 	uint32_t part;    /* CHUNK: its number; MESSAGE: how many chunks */
-	uint64_t flags;
+	uint64_t flags;   /* RESULT: the number of its event */
 };
 /* `segment` and `at` go into the checksum: a header is valid in its own place only. */
 void record_encode(
@@ -63,6 +64,9 @@ bool record_decode(const char header[RECORD_HEADER], uint32_t segment, uint64_t 
 bool record_is_known(const struct record *record);
 /* What a header that does not check might have been of: for reports of damage only. */
 bool record_legible(const char header[RECORD_HEADER], uint64_t epoch, uint64_t *id);
+/* The same of a header with one byte altered, put right by its checksum: for salvage only. */
+bool record_mend(const char header[RECORD_HEADER], uint32_t segment, uint64_t at, uint64_t epoch,
+	struct record *record);
 /* From one record's start to where the next may begin. */
 uint64_t record_extent(uint32_t payload_length);
 /* The block boundary at or behind an offset. */

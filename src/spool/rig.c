@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "base/panic.h"
-#include "spool/reader.h"
-
-#define RIG_MUST(rig, condition, ...)                                                              \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "seed %llu: ", (unsigned long long)(rig)->seed);           \
-			panic(__VA_ARGS__);                                                        \
-		}                                                                                  \
-	} while (0)
+#include "spool/rig_judge.h"
 
 uint64_t rig_random(struct rig *rig, uint64_t below)
 {
@@ -57,18 +49,13 @@ void rig_close(struct rig *rig)
 
 /* Messages: id n + 1, everything else follows from the id and can be checked */
 
-static char body_byte(uint64_t id, size_t at)
-{
-	return (char)('a' + (id * 7 + at * 13 + at / 251) % 26);
-}
-
 static void body_fill(uint64_t id, size_t from, char *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		bytes[i] = body_byte(id, from + i);
+		bytes[i] = rig_body_byte(id, from + i);
 }
 
-static size_t recipient_count(uint64_t id)
+size_t rig_recipient_count(uint64_t id)
 {
 	return 1 + id % RIG_RECIPIENTS;
 }
@@ -76,7 +63,7 @@ static size_t recipient_count(uint64_t id)
 static void message_fill(struct rig_message *sent, struct message *message,
 	struct envelope_recipient recipients[RIG_RECIPIENTS])
 {
-	size_t count = recipient_count(sent->id);
+	size_t count = rig_recipient_count(sent->id);
 
 	for (size_t i = 0; i < count; i++)
 		recipients[i] = (struct envelope_recipient){.address = SLICE("user@example.org")};
@@ -91,69 +78,9 @@ static void message_fill(struct rig_message *sent, struct message *message,
 }
 
 /* Whether `bits` holds all of its recipients. */
-static bool is_done(const struct rig_message *sent, unsigned bits)
+bool rig_is_done(const struct rig_message *sent, unsigned bits)
 {
-	return bits == (1u << recipient_count(sent->id)) - 1;
-}
-
-static struct rig_message *rig_message(struct rig *rig, uint64_t id)
-{
-	RIG_MUST(rig, id >= 1 && id <= rig->count, "message %llu was never sent",
-		(unsigned long long)id);
-	return &rig->messages[id - 1];
-}
-
-/* The store's events */
-
-static void rig_found(void *owner, const struct stored *stored, const struct message *message,
-	const struct stored_recipient *recipients)
-{
-	struct rig *rig = owner;
-	struct rig_message *sent = rig_message(rig, stored->id);
-	size_t count = message->envelope.recipient_count, done = 0;
-
-	RIG_MUST(rig, sent->asked, "message %llu was found, but never written",
-		(unsigned long long)stored->id);
-	RIG_MUST(rig, !sent->found, "message %llu was found twice", (unsigned long long)stored->id);
-	RIG_MUST(rig,
-		count == recipient_count(stored->id) && message->body_size == sent->size &&
-			message->envelope.received == (wall_ns)stored->id,
-		"the envelope of message %llu was altered", (unsigned long long)stored->id);
-	RIG_MUST(rig, !(sent->refused && sent->refused_at == rig->cuts),
-		"message %llu was refused, taken back and is found",
-		(unsigned long long)stored->id);
-	RIG_MUST(rig, !is_done(sent, sent->done_safe),
-		"message %llu, done and flushed, was found again", (unsigned long long)stored->id);
-	sent->done = 0; /* an unflushed result may be lost: a second delivery */
-	for (size_t i = 0; i < count; i++) {
-		RIG_MUST(rig, recipients[i].done || !(sent->done_safe >> i & 1),
-			"recipient %zu of message %llu, done and flushed, came back", i,
-			(unsigned long long)stored->id);
-		done += recipients[i].done;
-		sent->done |= (unsigned)recipients[i].done << i;
-	}
-	sent->left = (unsigned)(count - done);
-	sent->found = true;
-	sent->stored = *stored;
-}
-
-static bool is_loss(struct slice words)
-{
-	char copy[300];
-
-	snprintf(copy, sizeof copy, "%.*s", SLICE_ARGS(words));
-	return strstr(copy, "acknowledged m") != NULL;
-}
-
-static void rig_damage(void *owner, struct slice words)
-{
-	struct rig *rig = owner;
-
-	RIG_MUST(rig, !rig->no_damage || disk_memory_is_stopped(rig->disk) || !is_loss(words),
-		"%.*s", SLICE_ARGS(words));
-	rig->damage++;
-	if (rig->say_damage)
-		fprintf(stderr, "%.*s\n", SLICE_ARGS(words));
+	return bits == (1u << rig_recipient_count(sent->id)) - 1;
 }
 
 /* The writer's link, joined at once */
@@ -199,10 +126,13 @@ enum store_open rig_start(struct rig *rig)
 		.epoch_owner = rig,
 		.free = 2,
 	};
-	struct store_events events = {.found = rig_found, .damage = rig_damage, .owner = rig};
+	struct store_events events = {
+		.found = rig_found, .damage = rig_damage, .owner = rig, .unheard = rig_unheard};
 
-	for (size_t i = 0; i < rig->count; i++)
+	for (size_t i = 0; i < rig->count; i++) {
 		rig->messages[i].found = false;
+		rig->messages[i].unheard = 0;
+	}
 	text_clear(&rig->why);
 	enum store_open outcome = store_open_scaled(
 		rig->disk, disk_memory_root(rig->disk), events, &scale, &rig->why, &rig->store);
@@ -210,6 +140,7 @@ enum store_open rig_start(struct rig *rig)
 		rig->store = NULL;
 		return outcome;
 	}
+	rig_judge_unheard(rig);
 	rig->loop = sim_open(rig->now);
 	rig->pool = offload_open(rig->loop, 1);
 	panic_if(!rig->pool, "no offload pool");
@@ -217,6 +148,13 @@ enum store_open rig_start(struct rig *rig)
 		(struct writer_link){rig_want, rig_committed, rig_done, rig_suspect, rig});
 	rig->ready = writer_ready(rig->writer);
 	return outcome;
+}
+
+void rig_abandon(struct rig *rig)
+{
+	rig->store = NULL;
+	rig->writer = NULL;
+	disk_memory_kill(rig->disk);
 }
 
 void rig_stop(struct rig *rig)
@@ -315,6 +253,13 @@ void rig_send(struct rig *rig, size_t count)
 	loop_run(rig->loop);
 }
 
+void rig_send_sized(struct rig *rig, size_t count, size_t bytes)
+{
+	for (size_t i = 0; i < count; i++)
+		send_one(rig, bytes, false);
+	loop_run(rig->loop);
+}
+
 void rig_send_big(struct rig *rig, size_t bytes)
 {
 	send_one(rig, bytes, true);
@@ -334,27 +279,55 @@ void rig_wait(struct rig *rig, mono_ns ns)
 	loop_run(rig->loop);
 }
 
+static void results_flush(struct rig *rig)
+{
+	if (store_flush(rig->store) != STATUS_OK)
+		return;
+	for (size_t i = 0; i < rig->count; i++)
+		if (rig->messages[i].found) /* what an earlier life said may be lost with it */
+			rig->messages[i].done_safe |= rig->messages[i].done;
+}
+
+static void recipient_deliver(struct rig *rig, struct rig_message *sent, unsigned r)
+{
+	sent->events[r] = rig->events ? ++rig->last_event : 0;
+	sent->done |= 1u << r;
+	store_result(rig->store, sent->id, sent->stored.origin, (uint16_t)r, RESULT_DELIVERED,
+		rig->now, sent->events[r], SLICE("250 ok"));
+}
+
 void rig_deliver(struct rig *rig, unsigned one_in)
 {
 	for (size_t i = 0; i < rig->count; i++) {
 		struct rig_message *sent = &rig->messages[i];
-		if (!sent->found || is_done(sent, sent->done) || rig_random(rig, one_in))
+		if (!sent->found || rig_is_done(sent, sent->done) || rig_random(rig, one_in))
 			continue;
 		bool all = one_in == 1 || rig_random(rig, 2);
-		for (unsigned r = 0; r < recipient_count(sent->id); r++) {
-			if (sent->done >> r & 1 || (!all && rig_random(rig, 2)))
-				continue;
-			store_result(rig->store, sent->id, sent->stored.origin, (uint16_t)r,
-				RESULT_DELIVERED, rig->now, SLICE("250 ok"));
-			sent->done |= 1u << r;
-		}
+		for (unsigned r = 0; r < rig_recipient_count(sent->id); r++)
+			if (!(sent->done >> r & 1) && (all || rig_random(rig, 2) == 0))
+				recipient_deliver(rig, sent, r);
 	}
 	if (rig->lazy && rig_random(rig, 2))
 		return; /* the power may fail before the flush */
-	if (store_flush(rig->store) != STATUS_OK)
-		return;
-	for (size_t i = 0; i < rig->count; i++)
-		rig->messages[i].done_safe |= rig->messages[i].done;
+	results_flush(rig);
+}
+
+void rig_deliver_but(struct rig *rig, uint64_t id)
+{
+	for (size_t i = 0; i < rig->count; i++) {
+		struct rig_message *sent = &rig->messages[i];
+		for (unsigned r = 0;
+			sent->found && sent->id != id && r < rig_recipient_count(sent->id); r++)
+			if (!(sent->done >> r & 1))
+				recipient_deliver(rig, sent, r);
+	}
+	results_flush(rig);
+}
+
+void rig_hear(struct rig *rig)
+{
+	rig->heard = rig->last_event;
+	store_heard(rig->store, rig->heard);
 }
 
 void rig_tend(struct rig *rig)
@@ -362,11 +335,14 @@ void rig_tend(struct rig *rig)
 	rig->now += (wall_ns)rig_random(rig, 90 * 60) * NS_PER_S;
 	for (int i = 0; i < 20 && store_tend(rig->store, rig->now); i++)
 		;
+	if (store_needs_flush(rig->store))
+		results_flush(rig);
 }
 
 void rig_power_cut(struct rig *rig)
 {
 	rig_stop(rig);
+	rig->crashes++;
 	rig->cuts++;
 	disk_memory_crash(rig->disk);
 }
@@ -374,78 +350,6 @@ void rig_power_cut(struct rig *rig)
 void rig_kill(struct rig *rig)
 {
 	rig_stop(rig);
+	rig->crashes++;
 	disk_memory_kill(rig->disk);
-}
-
-/* Judgement */
-
-static void body_judge(
-	struct rig *rig, const struct rig_message *sent, struct slice body, size_t from)
-{
-	for (size_t i = 0; i < body.len; i++)
-		RIG_MUST(rig, body.at[i] == body_byte(sent->id, from + i),
-			"message %llu was altered at %zu", (unsigned long long)sent->id, from + i);
-}
-
-static void big_judge(struct rig *rig, const struct rig_message *sent)
-{
-	struct spool_source source = {.disk = rig->disk, .segment = sent->stored.segment};
-	enum segment_class kind;
-	uint64_t at = SEGMENT_DATA_AT;
-	size_t from = 0, got = 0;
-	char *chunk = malloc(CHUNK_MAX);
-
-	panic_if(!chunk, "out of memory");
-	source.fd = store_open_segment(rig->store, source.segment, &source.epoch, &kind);
-	for (uint32_t part = 0; part < sent->stored.parts; part++, from += got) {
-		RIG_MUST(rig,
-			spool_read_chunk(&source, sent->id, part, &at, chunk, &got) ==
-				SPOOL_READ_OK,
-			"a chunk of message %llu cannot be read", (unsigned long long)sent->id);
-		body_judge(rig, sent, (struct slice){chunk, got}, from);
-	}
-	RIG_MUST(rig, from == sent->size, "message %llu was cut", (unsigned long long)sent->id);
-	rig->disk->close(rig->disk, source.fd);
-	free(chunk);
-}
-
-static void found_judge(struct rig *rig, const struct rig_message *sent)
-{
-	struct arena *arena = arena_new();
-	struct message message;
-	struct slice payload;
-
-	RIG_MUST(rig, store_read(rig->store, &sent->stored, arena, &message, &payload) == READ_OK,
-		"message %llu was found but cannot be read", (unsigned long long)sent->id);
-	RIG_MUST(rig, slice_is(message.trace, SLICE("Received: from test\r\n")),
-		"the trace of message %llu was altered", (unsigned long long)sent->id);
-	if (sent->big) {
-		big_judge(rig, sent);
-	} else {
-		RIG_MUST(rig, message.body.len == sent->size, "message %llu was cut",
-			(unsigned long long)sent->id);
-		body_judge(rig, sent, message.body, 0);
-	}
-	arena_free(arena);
-}
-
-void rig_judge(struct rig *rig)
-{
-	for (size_t i = 0; i < rig->count; i++) {
-		const struct rig_message *sent = &rig->messages[i];
-		bool acknowledged = sent->answered && sent->answer == COMMIT_DURABLE;
-		RIG_MUST(rig, !acknowledged || is_done(sent, sent->done) || sent->found,
-			"message %llu was acknowledged and is lost", (unsigned long long)sent->id);
-		if (sent->found && !is_done(sent, sent->done))
-			found_judge(rig, sent);
-	}
-}
-
-size_t rig_acknowledged(const struct rig *rig)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < rig->count; i++)
-		count += rig->messages[i].answered && rig->messages[i].answer == COMMIT_DURABLE;
-	return count;
 }

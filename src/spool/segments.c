@@ -17,7 +17,6 @@
 enum {
 	MAKE_SLICE = 512 << 10,
 	MAKE_AT_ONCE = 4 << 20, /* where somebody waits for it */
-	FREE_BIG_MOST = 4,
 };
 
 static const char zeros[32 << 10];
@@ -27,7 +26,7 @@ void number_name(char name[16], uint32_t number, int digits)
 	snprintf(name, 16, "%0*u", digits, number);
 }
 
-static int segment_folder(const struct store *store, enum segment_class kind)
+int segment_folder(const struct store *store, enum segment_class kind)
 {
 	return kind == SEGMENT_BIG ? store->big : store->small;
 }
@@ -126,7 +125,7 @@ uint64_t epoch_new(const struct store *store)
 	return epoch;
 }
 
-static struct segment_header segment_header_of(const struct segment *segment)
+struct segment_header segment_header_of(const struct segment *segment)
 {
 	return (struct segment_header){
 		.format = SPOOL_FORMAT,
@@ -138,7 +137,7 @@ static struct segment_header segment_header_of(const struct segment *segment)
 	};
 }
 
-static enum status headers_write(struct store *store, const struct segment *segment, int fd)
+enum status segment_headers_write(struct store *store, const struct segment *segment, int fd)
 {
 	struct segment_header header = segment_header_of(segment);
 
@@ -195,7 +194,7 @@ static enum status segment_finish(
 		.epoch = epoch_new(store),
 		.size = kind == SEGMENT_BIG ? SEGMENT_DATA_AT : store->scale.segment,
 	};
-	enum status status = headers_write(store, &fresh, fd);
+	enum status status = segment_headers_write(store, &fresh, fd);
 
 	if (status == STATUS_OK && !MUTATED(NAME_WITHOUT_FLUSH))
 		status = disk_sync_folder(store->disk, segment_folder(store, kind));
@@ -263,122 +262,6 @@ enum status segment_make_now(struct store *store, enum segment_class kind)
 		if (make_slice(store, MAKE_AT_ONCE, &ready) != STATUS_OK)
 			return STATUS_FAILED;
 	return STATUS_OK;
-}
-
-/* Recycling and removal */
-
-bool segment_is_spent(const struct segment *segment)
-{
-	return (segment->state == SEGMENT_SEALED || segment->state == SEGMENT_SUSPECT) &&
-	       segment->live == 0 && segment->holds == 0;
-}
-
-static void segment_tell_forgotten(struct store *store, const struct segment *segment)
-{
-	for (size_t i = 0; i < FORGETTERS && store->forgetters[i].forget; i++)
-		store->forgetters[i].forget(store->forgetters[i].owner, (uint32_t)segment->number);
-}
-
-/* [S] After a failed flush the page cache shows the new header and the disk may have the old one. A
- * start that believed the cache would forget results that the next power cut makes needed again; so
- * the old header is put back where it is seen. Whether it reaches the disk does not matter. */
-static void header_put_back(struct store *store, struct segment *segment, int fd)
-{
-	struct segment_header header = segment_header_of(segment);
-
-	segment_header_encode(&header, store->block);
-	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK)
-		if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, at) !=
-			STATUS_OK)
-			continue; /* the other copy may still go */
-}
-
-/* [S] New generation and epoch, flushed; only then may the segment be handed out, and only then may
- * the results of its messages be forgotten: else the old header returns, and its mail with it. */
-static bool segment_recycle(struct store *store, struct segment *segment)
-{
-	struct segment fresh = *segment;
-	int fd = segment_open(store, segment, O_RDWR);
-
-	if (fd < 0)
-		return false;
-	fresh.generation++;
-	fresh.epoch = MUTATED(EPOCH_STAYS) ? segment->epoch : epoch_new(store);
-	enum status status = headers_write(store, &fresh, fd);
-	if (status != STATUS_OK && !MUTATED(FAILED_HEADER_STAYS))
-		header_put_back(store, segment, fd);
-	store->disk->close(store->disk, fd);
-	if (status != STATUS_OK) {
-		/* Which header the disk has is not known: never used, never forgotten. */
-		segment_move(store, segment, SEGMENT_DAMAGED);
-		damage_tell(store, segment, 0, 0, "its new header could not be written", 0);
-		return false;
-	}
-	segment->generation = fresh.generation;
-	segment->epoch = fresh.epoch;
-	segment_forget_shown(store, segment);
-	segment->known = SEGMENT_DATA_AT;
-	segment->live_bytes = segment->all_bytes = 0;
-	segment->sparse_since = 0;
-	segment_move(store, segment, SEGMENT_FREE);
-	return true;
-}
-
-/* [S] The same for a removal: the results are kept until the name is gone from the disk. */
-static bool segment_remove(struct store *store, struct segment *segment)
-{
-	char name[16];
-	int folder = segment_folder(store, segment->kind);
-
-	number_name(name, (uint32_t)segment->number, 6);
-	if (store->disk->unlink(store->disk, folder, name) != 0 ||
-		(!MUTATED(REMOVED_WITHOUT_FLUSH) &&
-			disk_sync_folder(store->disk, folder) != STATUS_OK)) {
-		segment_move(store, segment, SEGMENT_DAMAGED);
-		damage_tell(store, segment, 0, 0, "it could not be removed", 0);
-		return false;
-	}
-	segment_forget_shown(store, segment);
-	segment_close(store, segment);
-	list_remove(&segment->link);
-	map_take(store->segments, map_key(&segment->number));
-	free(segment->shown);
-	free(segment);
-	return true;
-}
-
-/* A few big files are kept: blocks written before need no new metadata when they are used again.
- * They keep their size (old records in them have another epoch); more than a few would hoard
- * space, so those are removed, long after the message's path has ended. */
-bool segment_retire(struct store *store, struct segment *segment)
-{
-	bool surplus = segment->kind == SEGMENT_BIG &&
-		       segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= FREE_BIG_MOST;
-
-	segment_tell_forgotten(store, segment);
-	if (segment->holds > 0)
-		return false;
-	if (segment->state == SEGMENT_SUSPECT || surplus)
-		return segment_remove(store, segment);
-	return segment_recycle(store, segment);
-}
-
-static bool spent_retire_one(struct store *store, enum segment_class kind)
-{
-	if (store_needs_flush(store) && !MUTATED(RECYCLED_BEFORE_RESULTS))
-		return false; /* [S] the results that say its messages are done come first */
-	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
-		if (segment->kind == kind && segment_is_spent(segment))
-			return segment_retire(store, segment);
-	return false;
-}
-
-struct segment *segment_take(struct store *store, enum segment_class kind, size_t least)
-{
-	while (segment_count(store, SEGMENT_FREE, kind) <= least)
-		if (!spent_retire_one(store, kind) && segment_make_now(store, kind) != STATUS_OK)
-			return NULL;
-	return segment_free(store, kind);
 }
 
 /* The reserve: a file of zeros that is removed when results or reports meet a full disk. */

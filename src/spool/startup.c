@@ -21,7 +21,7 @@ enum {
 
 /* Step 1: the lock, the format, the folders */
 
-static enum store_open unusable(struct text *why, const char *what)
+enum store_open start_unusable(struct text *why, const char *what)
 {
 	text_format(why, "%s: %s", what, errno ? strerror(errno) : "it ends too early");
 	return STORE_UNUSABLE;
@@ -31,11 +31,11 @@ static enum store_open lock_take(struct store *store, struct text *why)
 {
 	store->lock = store->disk->open(store->disk, store->folder, "lock", O_RDWR | O_CREAT, 0600);
 	if (store->lock < 0)
-		return unusable(why, "the spool's lock cannot be opened");
+		return start_unusable(why, "the spool's lock cannot be opened");
 	if (store->disk->lock(store->disk, store->lock) == 0)
 		return STORE_OPEN;
 	if (errno != EWOULDBLOCK)
-		return unusable(why, "the spool cannot be locked");
+		return start_unusable(why, "the spool cannot be locked");
 	text_put(why, SLICE("another daemon holds this spool"));
 	return STORE_LOCKED;
 }
@@ -53,14 +53,14 @@ static enum store_open folders_open(struct store *store, struct text *why)
 		(store->big = folder_open(store, "big")) < 0 ||
 		(store->results_folder = folder_open(store, "results")) < 0 ||
 		(store->damaged = folder_open(store, "damaged")) < 0)
-		return unusable(why, "a folder of the spool cannot be made or opened");
+		return start_unusable(why, "a folder of the spool cannot be made or opened");
 	/* Names are flushed before they are believed, like contents: one made just before a kill
 	 * may be in the page cache alone. */
 	const int folders[] = {store->small, store->big, store->results_folder, store->folder};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		if (!MUTATED(FOLDERS_BELIEVED_WITHOUT_FLUSH) &&
 			disk_sync_folder(store->disk, folders[i]) != STATUS_OK)
-			return unusable(why, "a folder of the spool cannot be flushed");
+			return start_unusable(why, "a folder of the spool cannot be flushed");
 	return STORE_OPEN;
 }
 
@@ -90,7 +90,7 @@ static enum store_open format_write(struct store *store, int fd, struct text *wh
 	size_t names;
 
 	if (!names_count(store, &names))
-		return unusable(why, "the spool's folders cannot be listed");
+		return start_unusable(why, "the spool's folders cannot be listed");
 	if (names > 0) {
 		text_put(why, SLICE("there are segments, but the file `format` is empty or "
 				    "missing: is this a spool? If it is, write the line "
@@ -100,7 +100,7 @@ static enum store_open format_write(struct store *store, int fd, struct text *wh
 	if (disk_write(store->disk, fd, SLICE("postern-spool 1\n"), 0) != STATUS_OK ||
 		disk_sync(store->disk, fd) != STATUS_OK ||
 		disk_sync_folder(store->disk, store->folder) != STATUS_OK)
-		return unusable(why, "the file `format` cannot be written");
+		return start_unusable(why, "the file `format` cannot be written");
 	return STORE_OPEN;
 }
 
@@ -149,139 +149,22 @@ static enum store_open format_check(struct store *store, struct text *why)
 	int fd = store->disk->open(store->disk, store->folder, "format", O_RDWR | O_CREAT, 0600);
 
 	if (fd < 0)
-		return unusable(why, "the file `format` cannot be opened");
+		return start_unusable(why, "the file `format` cannot be opened");
 	size_t got = disk_read_most(store->disk, fd, room, sizeof room, 0);
 	bool blank = true; /* as a crash may leave what was written and not flushed */
 	for (size_t i = 0; i < got; i++)
 		blank = blank && room[i] == 0;
 	enum store_open outcome;
 	if (errno)
-		outcome = unusable(why, "the file `format` cannot be read");
+		outcome = start_unusable(why, "the file `format` cannot be read");
 	else if (blank)
 		outcome = format_write(store, fd, why);
 	else if (disk_sync(store->disk, fd) != STATUS_OK)
-		outcome = unusable(why, "the file `format` cannot be flushed");
+		outcome = start_unusable(why, "the file `format` cannot be flushed");
 	else
 		outcome = format_believe(store, fd, (struct slice){room, got}, why);
 	store->disk->close(store->disk, fd);
 	return outcome;
-}
-
-/* Steps 2 to 4: every segment */
-
-struct loading {
-	struct store *store;
-	enum segment_class kind;
-	struct text *why;
-	enum store_open outcome;
-};
-
-/* Writing out ends with the headers: a file of zeros was never used. One with zeros for headers
- * and anything behind them was. */
-static bool file_is_blank(struct store *store, int fd)
-{
-	uint64_t at = 0;
-
-	for (;; at += SPOOL_BLOCK) {
-		size_t got = disk_read_most(store->disk, fd, store->block, SPOOL_BLOCK, (off_t)at);
-		if (got == 0)
-			return errno == 0;
-		for (size_t i = 0; i < got; i++)
-			if (store->block[i])
-				return false;
-	}
-}
-
-static void unfinished_remove(struct loading *loading, const char *name)
-{
-	struct store *store = loading->store;
-	int folder = loading->kind == SEGMENT_BIG ? store->big : store->small;
-
-	if (store->disk->unlink(store->disk, folder, name) != 0)
-		store->tend_due = true; /* it stays, and is as blank at the next start */
-}
-
-static void segment_headless(struct loading *loading, struct segment *segment, const char *what)
-{
-	damage_tell(loading->store, segment, 0, 0, what, 0);
-	segment_move(loading->store, segment, SEGMENT_DAMAGED);
-}
-
-static void segment_load(struct loading *loading, const char *name, uint32_t number, int fd)
-{
-	struct store *store = loading->store;
-	struct segment_header header = {0};
-	/* [S] Flushed first: after a kill the page cache shows what the disk may not have. An error
-	 * means that it never will: nothing more is written to it. */
-	enum segment_state sound =
-		MUTATED(START_WITHOUT_FLUSH) || disk_sync(store->disk, fd) == STATUS_OK
-			? SEGMENT_SEALED
-			: SEGMENT_SUSPECT;
-	enum header_read read = header_pair_read(store, fd, &header);
-
-	if (read == HEADER_DAMAGED && file_is_blank(store, fd)) {
-		unfinished_remove(loading, name);
-		return;
-	}
-	if (read == HEADER_NEWER) {
-		text_format(loading->why,
-			"segment %s has format %u, newer than format %d, the newest this program "
-			"knows",
-			name, header.format, SPOOL_FORMAT);
-		loading->outcome = STORE_NEWER;
-		return;
-	}
-	struct segment *segment = segment_add(store, loading->kind, number);
-	if (read == HEADER_DAMAGED) {
-		segment_headless(loading, segment, "neither copy of its header can be read");
-		return;
-	}
-	if (header.number != number || header.segment_class != loading->kind) {
-		segment_headless(loading, segment, "its header is that of another segment");
-		return;
-	}
-	if (!MUTATED(HEADER_STANDS_ONCE) && !MUTATED(HEADER_IS_NOT_REPAIRED) &&
-		header_pair_repair(store, fd, &header) != STATUS_OK)
-		sound = SEGMENT_SUSPECT;
-	segment->generation = header.generation;
-	segment->epoch = header.epoch;
-	segment->size = header.size;
-	segment_survey(store, segment, fd, SEGMENT_DATA_AT, sound);
-}
-
-static void segment_name_seen(void *owner, const char *name)
-{
-	struct loading *loading = owner;
-	struct store *store = loading->store;
-	uint64_t number;
-	int folder = loading->kind == SEGMENT_BIG ? store->big : store->small;
-
-	if (loading->outcome != STORE_OPEN || !slice_number(slice_of(name), UINT32_MAX, &number))
-		return;
-	if (segment_find(store, (uint32_t)number)) {
-		store->events.damage(store->events.owner,
-			SLICE("two segments have the same number, one in seg and one in big; the "
-			      "second is not read"));
-		return;
-	}
-	int fd = store->disk->open(store->disk, folder, name, O_RDWR, 0);
-	if (fd < 0) {
-		loading->outcome = unusable(loading->why, "a segment cannot be opened");
-		return;
-	}
-	segment_load(loading, name, (uint32_t)number, fd);
-	store->disk->close(store->disk, fd);
-}
-
-static enum store_open segments_load(struct store *store, enum segment_class kind, struct text *why)
-{
-	struct loading loading = {store, kind, why, STORE_OPEN};
-	int folder = kind == SEGMENT_BIG ? store->big : store->small;
-
-	if (store->disk->list(store->disk, folder, segment_name_seen, &loading) != 0 &&
-		loading.outcome == STORE_OPEN)
-		return unusable(why, "a folder of segments cannot be listed");
-	return loading.outcome;
 }
 
 /* Step 5: the queue */
@@ -315,6 +198,7 @@ static enum store_open start_up(struct store *store, struct text *why)
 	if (outcome != STORE_OPEN)
 		return outcome;
 	segments_announce(store);
+	results_tell_unheard(store);
 	/* Step 6. What fails here for want of space is tried again by store_tend(). */
 	if (results_checkpoint(store) != STATUS_OK || reserve_make(store) != STATUS_OK)
 		store->tend_due = true;

@@ -12,8 +12,6 @@
 #include "spool/mutation.h"
 
 enum {
-	SPARSE_AFTER_S = 3600,
-	SPARSE_LOOK_S = 60,
 	RETIRE_AT_ONCE = 1,
 };
 
@@ -29,8 +27,7 @@ void store_close(struct store *store)
 	for (struct segment *segment; (segment = map_next(store->segments, &at));) {
 		segment_close(store, segment);
 		segment_forget_shown(store, segment);
-		free(segment->shown);
-		free(segment);
+		segment_free_memory(segment);
 	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		if (folders[i] >= 0)
@@ -39,6 +36,7 @@ void store_close(struct store *store)
 	map_free(store->messages);
 	arena_free(store->scratch);
 	free(store->batch);
+	free(store->pending);
 	free(store);
 }
 
@@ -55,6 +53,7 @@ int store_give(
 		return -1;
 	segment->writer = writer;
 	segment_move(store, segment, SEGMENT_ACTIVE);
+	store->free_wanted = segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) < store->scale.free;
 	give->segment_class = (uint8_t)kind;
 	give->number = (uint32_t)segment->number;
 	give->epoch = segment->epoch;
@@ -88,10 +87,9 @@ static void committed_walk(struct store *store, struct segment *segment, uint64_
 		if (record.type != RECORD_MESSAGE || !record_is_known(&record) ||
 			kept_find(store, record.id, record.origin))
 			continue;
-		struct kept *kept = kept_put(store, segment, &record, at, false);
+		struct kept *kept = kept_put(store, segment, &record, at, STANDS_PROVEN);
 		if (!kept_announce(store, kept, &walk))
-			damage_tell(store, segment, at, at + record_extent(record.length),
-				"a message just written cannot be read", record.id);
+			message_damaged(store, segment, at, record.length, record.id);
 	}
 	walk_end(&walk);
 	segment->known = durable;
@@ -122,7 +120,7 @@ void store_done(struct store *store, uint32_t number, uint64_t epoch, uint64_t d
 	if (!segment)
 		return;
 	segment_committed(store, segment, durable);
-	segment_move(store, segment, SEGMENT_SEALED);
+	segment_settle(store, segment, SEGMENT_SEALED);
 }
 
 void store_suspect(struct store *store, uint32_t number, uint64_t epoch, uint64_t durable)
@@ -132,7 +130,7 @@ void store_suspect(struct store *store, uint32_t number, uint64_t epoch, uint64_
 	if (!segment)
 		return;
 	segment_committed(store, segment, durable);
-	segment_move(store, segment, SEGMENT_SUSPECT);
+	segment_settle(store, segment, SEGMENT_SUSPECT);
 }
 
 /* Steps 2 to 5 of start-up for one segment, from the last offset known. */
@@ -223,10 +221,7 @@ enum read_back store_read(struct store *store, const struct stored *stored, stru
 	if (read == SPOOL_READ_OK && record.id == stored->id && record.origin == stored->origin &&
 		message_decode(*payload, arena, message))
 		return READ_OK;
-	damage_tell(store, segment, stored->at, stored->at + record_extent(stored->length),
-		"an acknowledged message cannot be read", stored->id);
-	if (segment->state != SEGMENT_ACTIVE)
-		segment_move(store, segment, SEGMENT_DAMAGED);
+	message_damaged(store, segment, stored->at, stored->length, stored->id);
 	return READ_DAMAGED;
 }
 
@@ -240,53 +235,17 @@ static bool spent_retire(struct store *store)
 
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
 		LIST_EACH (struct segment, segment, &store->states[states[i]], link) {
-			if (!segment_is_spent(segment))
+			if (segment->live == 0 && segment->last_event > store->heard_safe &&
+				segment->last_event <= store->heard)
+				store->results.due = store->results.end; /* HEARD is flushed */
+			if (!segment_is_spent(store, segment))
 				continue;
 			if (retired++ == RETIRE_AT_ONCE)
 				return true;
-			/* [S] The results that say its messages are done are flushed first. */
-			if (store_needs_flush(store) && !MUTATED(RECYCLED_BEFORE_RESULTS) &&
-				store_flush(store) != STATUS_OK)
-				return false;
 			if (!segment_retire(store, segment))
 				return false;
 		}
 	return false;
-}
-
-/* Copying one big message would copy a whole file for nothing: only small ones move. */
-static bool segment_is_sparse(struct segment *segment, wall_ns now)
-{
-	bool sparse = segment->kind == SEGMENT_SMALL && segment->live > 0 &&
-		      segment->live_bytes * 10 < segment->size * 3;
-
-	if (!sparse)
-		segment->sparse_since = 0;
-	else if (segment->sparse_since == 0)
-		segment->sparse_since = now;
-	return sparse && now - segment->sparse_since >= SPARSE_AFTER_S * NS_PER_S;
-}
-
-static void stragglers_move(struct store *store, struct segment *segment)
-{
-	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (kept->segment == segment && kept->left > 0 &&
-			own_copy(store, kept) != STATUS_OK)
-			break; /* tried again at the next look */
-	}
-}
-
-static void sparse_tend(struct store *store, wall_ns now)
-{
-	if (now < store->sparse_at)
-		return;
-	store->sparse_at = now + SPARSE_LOOK_S * NS_PER_S;
-	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
-		if (segment_is_sparse(segment, now) && segment->holds == 0) {
-			stragglers_move(store, segment);
-			return; /* one segment at a look */
-		}
 }
 
 static void results_tend(struct store *store)
@@ -311,6 +270,7 @@ static bool free_tend(struct store *store)
 {
 	bool ready = false;
 
+	store->free_wanted = false;
 	if (store->making.fd < 0 &&
 		segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) >= store->scale.free) {
 		reserve_tend(store);
@@ -319,12 +279,17 @@ static bool free_tend(struct store *store)
 	return segment_make_slice(store, &ready) == STATUS_OK;
 }
 
+bool store_wants_tending(const struct store *store)
+{
+	return store->free_wanted;
+}
+
 bool store_tend(struct store *store, wall_ns now)
 {
 	bool more = false;
 
 	own_tend(store, now);
-	sparse_tend(store, now);
+	copies_tend(store, now);
 	if (!store->tend_due)
 		return false;
 	store->tend_due = false;

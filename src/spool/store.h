@@ -58,6 +58,15 @@ struct stored_recipient {
 	uint32_t attempts;
 	wall_ns next; /* of the highest DEFER; 0: none */
 };
+enum result { RESULT_DELIVERED = 1, RESULT_BOUNCED, RESULT_REMOVED };
+/* A result whose event the journal may not have: store_heard() had not come so far. */
+struct unheard_result {
+	uint64_t id, origin, event;
+	uint16_t recipient;
+	enum result result;
+	wall_ns time;
+	struct slice words; /* the remote's; empty once a checkpoint was made */
+};
 struct store_events {
 	/* Every message with at least one recipient not done: at start-up, and live from each
 	 * store_committed(). `recipients` has one entry for each of the envelope's. What is pointed
@@ -68,6 +77,10 @@ struct store_events {
 	/* Damage to acknowledged mail, or anything else an administrator must hear of. */
 	void (*damage)(void *owner, struct slice words);
 	void *owner;
+	/* At start, behind all of `found`: each of these, in no order, until store_heard() covers
+	 * it. Once store_open() has returned its message can be read (store_locate(),
+	 * store_read()), until it is heard. May be NULL. */
+	void (*unheard)(void *owner, const struct unheard_result *result);
 };
 
 /* `folder`: STATE/spool, made if it is empty. Runs the whole start-up of spool/STATES.md, calling
@@ -114,13 +127,16 @@ enum read_back store_read(struct store *store, const struct stored *stored, stru
 enum status store_add(struct store *store, const struct message *message, struct slice body,
 	uint64_t id) MUST_USE;
 
-/* What became of a recipient. Facts that only add up; order and repetition mean nothing. */
-enum result { RESULT_DELIVERED = 1, RESULT_BOUNCED, RESULT_REMOVED };
+/* What became of a recipient. Facts that only add up; order and repetition mean nothing. `event`:
+ * the number of the delivery event that says so, 0: none. */
 void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t recipient,
-	enum result result, wall_ns now, struct slice remote_words);
+	enum result result, wall_ns now, uint64_t event, struct slice remote_words);
 void store_defer(struct store *store, uint64_t id, uint64_t origin, uint16_t recipient,
 	uint32_t attempt, wall_ns next, struct slice words);
 void store_attempt(struct store *store, uint64_t id, uint64_t origin); /* written, not flushed */
+/* The journal has every event up to this one for certain, or it was given up. Until then its result
+ * is kept, told again at each start (`unheard`), and its message's segment is not used again. */
+void store_heard(struct store *store, uint64_t event);
 /* Results written since the last are flushed (within 50 ms of each, at once before a recycling).
  * store_flush() blocks for one fdatasync. To let it run on a thread: begin in the loop, run on the
  * thread (it touches nothing but the descriptor), end in the loop; results may be written between.
@@ -130,7 +146,7 @@ enum status store_flush(struct store *store) MUST_USE;
 struct store_flush {
 	struct disk *disk;
 	int fd;
-	uint64_t upto;
+	uint64_t upto, heard;
 	int error;
 };
 bool store_flush_begin(struct store *store, struct store_flush *flush); /* false: nothing to do */
@@ -142,6 +158,8 @@ bool store_may_deliver(const struct store *store);
  * fdatasync each), moves stragglers. Cheap when there is nothing to do; true: call it again soon.
  * A checkpoint (once per 64 MiB of results) blocks for some tenths of a second. */
 bool store_tend(struct store *store, wall_ns now);
+/* Fewer FREE segments are ready than should be: store_tend() should not be left waiting. */
+bool store_wants_tending(const struct store *store);
 
 struct store_counts {
 	size_t segments[SEGMENT_STATES];

@@ -141,6 +141,20 @@ static void tend(struct bench *bench, const char *what)
 		seconds() - began);
 }
 
+/* Past the size at which results are rewritten: the loop is held up for as long as that takes. */
+static void checkpoint(struct bench *bench)
+{
+	size_t count = bench->count < bench->room ? bench->count : bench->room;
+
+	for (uint64_t written = 0, i = 0; count && written < UINT64_C(65) << 20;
+		i++, written += 128)
+		store_defer(bench->store, bench->found[i % count].id,
+			bench->found[i % count].origin, 0, (uint32_t)(1 + i / count), 1,
+			SLICE("451 later"));
+	panic_if(store_flush(bench->store) != STATUS_OK, "the results cannot be flushed");
+	tend(bench, "tending: a checkpoint");
+}
+
 static void deliver(struct bench *bench)
 {
 	double began = seconds();
@@ -148,7 +162,7 @@ static void deliver(struct bench *bench)
 
 	for (size_t i = 0; i < count; i++)
 		store_result(bench->store, bench->found[i].id, bench->found[i].origin, 0,
-			RESULT_DELIVERED, (wall_ns)time(NULL) * NS_PER_S, SLICE("250 ok"));
+			RESULT_DELIVERED, (wall_ns)time(NULL) * NS_PER_S, 0, SLICE("250 ok"));
 	printf("%-42s %8.2f us\n", "store_result(), each",
 		(seconds() - began) * 1e6 / (double)(count ? count : 1));
 	began = seconds();
@@ -179,6 +193,7 @@ int main(int argc, char **argv)
 	printf("%-42s %8ld KiB (of it %zu KiB the bench's own)\n", "memory, at most",
 		usage.ru_maxrss, bench.room * sizeof *bench.found / 1024);
 	tend(&bench, "tending: FREE segments written out");
+	checkpoint(&bench);
 	deliver(&bench);
 	tend(&bench, "tending: recycling");
 	store_close(bench.store);

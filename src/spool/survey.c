@@ -3,14 +3,11 @@
  * What start-up makes of one segment: steps 3 to 5 (STATES.md, "Start-up"). Also run for the
  * segments of a writer that died.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/id.h"
 #include "base/panic.h"
 #include "spool/keeping.h"
+#include "spool/mutation.h"
 
 struct finding {
 	struct record record;
@@ -28,78 +25,8 @@ struct survey {
 	uint64_t chunk_id; /* the run of CHUNKs that has just been walked */
 	uint32_t chunks;
 	bool damaged;
+	bool unflushed; /* its flush failed: nothing seen in it is proven */
 };
-
-/* Damage: said, and copied */
-
-static void stretch_write(struct store *store, int from_fd, int to_fd, uint64_t from, uint64_t to)
-{
-	enum { AT_ONCE = 64 << 10 };
-	char *buffer = malloc(AT_ONCE);
-
-	panic_if(!buffer, "out of memory");
-	for (uint64_t at = from; at < to;) {
-		size_t want = to - at < AT_ONCE ? (size_t)(to - at) : AT_ONCE;
-		size_t got = disk_read_most(store->disk, from_fd, buffer, want, (off_t)at);
-		if (got > 0 && disk_write(store->disk, to_fd, (struct slice){buffer, got},
-				       (off_t)(at - from)) != STATUS_OK)
-			break;
-		at += got == want ? got : got + SPOOL_BLOCK; /* past what cannot be read */
-		if (got == 0 && errno == 0)
-			break;
-	}
-	free(buffer);
-}
-
-void damage_copy(
-	struct store *store, int folder, uint32_t number, int digits, uint64_t from, uint64_t to)
-{
-	char name[16], copy[64];
-	const char *kind = folder == store->small ? "seg"
-			   : folder == store->big ? "big"
-						  : "results";
-
-	number_name(name, number, digits);
-	snprintf(copy, sizeof copy, "%s-%s-%llu", kind, name, (unsigned long long)from);
-	int to_fd = store->disk->open(
-		store->disk, store->damaged, copy, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	if (to_fd < 0)
-		return; /* there already, or no room: the original stays where it is */
-	int from_fd = store->disk->open(store->disk, folder, name, O_RDONLY, 0);
-	if (from_fd >= 0) {
-		stretch_write(store, from_fd, to_fd, from, to);
-		store->disk->close(store->disk, from_fd);
-	}
-	if (disk_sync(store->disk, to_fd) != STATUS_OK ||
-		disk_sync_folder(store->disk, store->damaged) != STATUS_OK)
-		store->tend_due =
-			true; /* the copy may be incomplete, the original is not touched */
-	store->disk->close(store->disk, to_fd);
-}
-
-void damage_tell(struct store *store, const struct segment *segment, uint64_t from, uint64_t to,
-	const char *what, uint64_t id)
-{
-	struct text words = TEXT_GROWING;
-	bool big = segment->kind == SEGMENT_BIG;
-
-	text_format(&words, "%s/%06u", big ? "big" : "seg", (unsigned)segment->number);
-	if (to > from)
-		text_format(&words, " bytes %llu to %llu", (unsigned long long)from,
-			(unsigned long long)to);
-	text_format(&words, ": %s", what);
-	if (id) {
-		text_put(&words, SLICE(" (message "));
-		text_id(&words, id);
-		text_put(&words, SLICE(")"));
-	}
-	text_put(&words, SLICE("; the file is kept until it is salvaged or discarded"));
-	if (to > from)
-		damage_copy(store, big ? store->big : store->small, (uint32_t)segment->number, 6,
-			from, to);
-	store->events.damage(store->events.owner, text_slice(&words));
-	text_free(&words);
-}
 
 /* Step 3: the walk */
 
@@ -219,12 +146,19 @@ static bool message_is_whole(struct survey *survey, const struct finding *findin
 	       chunks_check(survey, &record);
 }
 
+static void finding_keep(
+	struct survey *survey, const struct finding *finding, enum standing standing)
+{
+	if (survey->unflushed && !MUTATED(FAILED_FLUSH_AT_START_IS_FORGOTTEN))
+		standing = STANDS_UNFLUSHED;
+	kept_put(survey->store, survey->segment, &finding->record, finding->at, standing);
+}
+
 static void message_judge(struct survey *survey, const struct finding *finding)
 {
 	if (finding->at >= survey->durable) {
 		if (message_is_whole(survey, finding))
-			kept_put(survey->store, survey->segment, &finding->record, finding->at,
-				true);
+			finding_keep(survey, finding, STANDS_SEEN);
 		else
 			survey->store->dropped++;
 		return;
@@ -235,7 +169,7 @@ static void message_judge(struct survey *survey, const struct finding *finding)
 			"chunks of an acknowledged message are missing", finding->record.id);
 		return;
 	}
-	kept_put(survey->store, survey->segment, &finding->record, finding->at, false);
+	finding_keep(survey, finding, STANDS_PROVEN);
 }
 
 static void finding_judge(struct survey *survey, const struct finding *finding)
@@ -256,7 +190,10 @@ static void finding_judge(struct survey *survey, const struct finding *finding)
 void segment_survey(struct store *store, struct segment *segment, int fd, uint64_t from,
 	enum segment_state sound)
 {
-	struct survey survey = {.store = store, .segment = segment, .durable = from};
+	struct survey survey = {.store = store,
+		.segment = segment,
+		.durable = from,
+		.unflushed = sound == SEGMENT_SUSPECT};
 	off_t size = store->disk->size(store->disk, fd);
 	uint64_t end = size > 0 ? (uint64_t)size : 0;
 
@@ -288,11 +225,9 @@ void segment_announce(struct store *store, struct segment *segment, int fd)
 		struct kept *kept = segment->shown[i];
 		if (kept->segment != segment || kept->recipients > 0 || kept->left == 0)
 			continue;
-		if (kept_announce(store, kept, &walk))
+		if (kept_announce_checked(store, kept, &walk))
 			continue;
-		damage_tell(store, segment, kept->at, kept->at + record_extent(kept->length),
-			"an acknowledged message cannot be read", kept->id);
-		segment_move(store, segment, SEGMENT_DAMAGED);
+		message_damaged(store, segment, kept->at, kept->length, kept->id);
 	}
 	walk_end(&walk);
 }

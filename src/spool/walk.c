@@ -89,6 +89,14 @@ bool walk_next(struct walk *walk, struct record *record, uint64_t *at)
 	return false;
 }
 
+bool walk_record(struct walk *walk, uint64_t at, struct record *record)
+{
+	struct slice header = walk_bytes(walk, at, RECORD_HEADER);
+
+	return header.len == RECORD_HEADER &&
+	       record_decode(header.at, walk->source.segment, at, walk->source.epoch, record);
+}
+
 struct slice walk_payload(
 	struct walk *walk, uint64_t at, const struct record *record, uint32_t most)
 {

@@ -38,6 +38,8 @@ bool walk_next(struct walk *walk, struct record *record, uint64_t *at) MUST_USE;
  * Shorter where the file is. */
 struct slice walk_payload(
 	struct walk *walk, uint64_t at, const struct record *record, uint32_t most);
+/* The record at a place where one was seen; false: it is not there any more. */
+bool walk_record(struct walk *walk, uint64_t at, struct record *record) MUST_USE;
 void walk_end(struct walk *walk);
 
 #endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stories with faults at every pair of places. The contract is in stories.h.
+ *
+ * Each is: prepare; one change of a segment's life, met by a first fault; the end of the process;
+ * a start and some more work, met by a second fault; a power cut; judgement. Where a crash leaves
+ * something to chance, the number of the place is the seed.
+ */
+#include "spool/stories.h"
+
+#include <errno.h>
+
+#include "base/panic.h"
+#include "spool/rig.h"
+
+enum { SHORT_STEP = 3 }; /* the short form tells every third place */
+
+enum fault_kind { NO_FAULT, FLUSH_FAILS, FLUSH_FAILS_AND_IT_DIES, WRITE_FAILS, IT_STOPS };
+
+/* How many places of a fault there are: more than a stretch has calls costs only time. */
+struct span {
+	enum fault_kind kind;
+	unsigned places;
+};
+struct story {
+	const char *name;
+	void (*prepare)(struct rig *rig);
+	void (*change)(struct rig *rig);
+	void (*after)(struct rig *rig); /* the start */
+	struct span first[4], second[4];
+};
+
+static void started(struct rig *rig)
+{
+	panic_if(rig_start(rig) != STORE_OPEN, "seed %llu does not start: %.*s",
+		(unsigned long long)rig->seed, SLICE_ARGS(text_slice(&rig->why)));
+}
+
+/* Every segment is SEALED by it. */
+static void seal(struct rig *rig)
+{
+	rig_kill(rig);
+	started(rig);
+}
+
+static void tend_long(struct rig *rig)
+{
+	for (int i = 0; i < 4; i++) {
+		rig->now += 2 * INT64_C(3600) * NS_PER_S;
+		rig_tend(rig);
+	}
+}
+
+/* Preparing */
+
+static void nothing(struct rig *rig)
+{
+	(void)rig;
+}
+
+static void one_left_of_four(struct rig *rig)
+{
+	rig_send(rig, 4);
+	seal(rig);
+	rig_deliver_but(rig, 2);
+}
+
+static void all_delivered(struct rig *rig)
+{
+	rig_send(rig, 4);
+	seal(rig);
+	rig_deliver_but(rig, 0);
+}
+
+static void all_delivered_and_unheard(struct rig *rig)
+{
+	rig->events = true;
+	all_delivered(rig);
+}
+
+static void four_found(struct rig *rig)
+{
+	rig_send(rig, 4);
+	rig_deliver_but(rig, 2);
+}
+
+/* More than the few that are kept for the next one. */
+static void big_ones_delivered(struct rig *rig)
+{
+	for (int i = 0; i < 7; i++)
+		rig_send_big(rig, 100);
+	rig_deliver_but(rig, 0);
+}
+
+/* Changes and what follows */
+
+static void big_comes(struct rig *rig)
+{
+	rig_send_big(rig, 9000);
+}
+
+static void mail_comes(struct rig *rig)
+{
+	for (int i = 0; i < 3; i++)
+		rig_send(rig, 2);
+}
+
+static void tend_shortly(struct rig *rig)
+{
+	for (int i = 0; i < 6 && store_tend(rig->store, rig->now); i++)
+		;
+}
+
+static void tend_and_send(struct rig *rig)
+{
+	tend_long(rig);
+	rig_send(rig, 2);
+}
+
+static void results_come(struct rig *rig)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		rig_send(rig, 1);
+		rig_deliver(rig, 1);
+	}
+}
+
+/* Results enough for a checkpoint while the process lives. */
+static void tend_and_checkpoint(struct rig *rig)
+{
+	rig_tend(rig);
+	rig_send(rig, 1);
+	const struct rig_message *sent = &rig->messages[rig->count - 1];
+	for (uint32_t i = 1; i < 120 && sent->found; i++)
+		store_defer(rig->store, sent->id, sent->stored.origin, 0, i, rig->now,
+			SLICE("a reply that fills the file"));
+	if (store_flush(rig->store) != STATUS_OK)
+		return;
+	rig_tend(rig);
+}
+
+static const struct story stories[STORIES] = {
+	[STORY_MAIL] = {"mail comes", nothing, mail_comes, mail_comes,
+		{{FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}, {WRITE_FAILS, 12},
+			{IT_STOPS, 40}},
+		{{NO_FAULT, 4}, {FLUSH_FAILS, 12}}},
+	[STORY_BIG] = {"a big message comes", nothing, big_comes, big_comes,
+		{{FLUSH_FAILS, 6}, {FLUSH_FAILS_AND_IT_DIES, 6}, {IT_STOPS, 16}},
+		{{NO_FAULT, 8}, {FLUSH_FAILS, 8}}},
+	[STORY_RESULTS] = {"results come", four_found, results_come, results_come,
+		{{FLUSH_FAILS, 8}, {FLUSH_FAILS_AND_IT_DIES, 8}, {WRITE_FAILS, 16}, {IT_STOPS, 40}},
+		{{NO_FAULT, 8}, {FLUSH_FAILS, 8}}},
+	[STORY_SPENT] = {"a spent segment is used again", all_delivered, tend_and_send,
+		tend_and_send, {{FLUSH_FAILS, 8}, {FLUSH_FAILS_AND_IT_DIES, 8}, {IT_STOPS, 30}},
+		{{NO_FAULT, 8}, {FLUSH_FAILS, 12}, {IT_STOPS, 60}}},
+	[STORY_HEADER_FAILS] = {"its new header fails, and the next one is torn", all_delivered,
+		tend_shortly, tend_shortly, {{FLUSH_FAILS, 4}}, {{IT_STOPS, 120}}},
+	[STORY_MENDING_FAILS] = {"its new header fails, and its mending at the start",
+		all_delivered, tend_shortly, nothing, {{FLUSH_FAILS_AND_IT_DIES, 4}},
+		{{FLUSH_FAILS, 12}}},
+	[STORY_UNHEARD] = {"a segment with unheard events is spent", all_delivered_and_unheard,
+		tend_and_checkpoint, tend_and_checkpoint, {{NO_FAULT, 4}, {IT_STOPS, 30}},
+		{{NO_FAULT, 4}}},
+	[STORY_BIG_REMOVED] = {"a surplus big file is removed", big_ones_delivered,
+		tend_and_checkpoint, nothing, {{NO_FAULT, 4}, {IT_STOPS, 60}}, {{NO_FAULT, 1}}},
+	[STORY_STRAGGLER] = {"a straggler moves and its segment is used again", one_left_of_four,
+		tend_long, tend_long,
+		{{FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}, {WRITE_FAILS, 12},
+			{IT_STOPS, 40}},
+		{{NO_FAULT, 8}, {FLUSH_FAILS, 12}, {IT_STOPS, 40}}},
+	[STORY_STRAGGLER_SHORT] = {"a straggler moves, and the process ends soon", one_left_of_four,
+		tend_long, tend_shortly, {{FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}},
+		{{NO_FAULT, 8}, {FLUSH_FAILS, 8}}},
+};
+
+const char *story_name(enum story_number story)
+{
+	return story < STORIES ? stories[story].name : "";
+}
+
+/* Telling */
+
+static unsigned places(const struct span spans[4])
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < 4; i++)
+		count += spans[i].places;
+	return count;
+}
+
+static void fault_set(struct rig *rig, const struct span spans[4], uint64_t place)
+{
+	while (place >= spans->places)
+		place -= spans++->places;
+	unsigned nth = (unsigned)place + 1;
+	switch (spans->kind) {
+	case NO_FAULT: break;
+	case FLUSH_FAILS_AND_IT_DIES:
+		disk_memory_fatal(rig->disk, true);
+		disk_memory_fail(rig->disk, DISK_FDATASYNC, nth, EIO);
+		break;
+	case FLUSH_FAILS: disk_memory_fail(rig->disk, DISK_FDATASYNC, nth, EIO); break;
+	case WRITE_FAILS: disk_memory_fail(rig->disk, DISK_PWRITEV, nth, EIO); break;
+	case IT_STOPS: disk_memory_stop_at(rig->disk, nth); break;
+	}
+}
+
+/* Of each pair of places: the process ends by a kill, or by a power cut. */
+void story_tell(struct told told)
+{
+	const struct story *story = &stories[told.story];
+	uint64_t place = told.place, kill = place % 2;
+	struct rig *rig = rig_open(told.round << 32 | (told.place + 1));
+
+	place /= 2;
+	rig->segment = 40 << 10;
+	rig->checkpoint = 12 << 10;
+	rig->no_damage = true;
+	started(rig);
+	story->prepare(rig);
+	fault_set(rig, story->first, place % places(story->first));
+	story->change(rig);
+	if (kill)
+		rig_kill(rig);
+	else
+		rig_power_cut(rig);
+	fault_set(rig, story->second, place / places(story->first));
+	if (rig_start(rig) == STORE_OPEN)
+		story->after(rig);
+	rig_power_cut(rig);
+	started(rig);
+	rig_judge(rig);
+	rig_close(rig);
+}
+
+uint64_t story_tell_all(enum story_number story, uint64_t rounds, volatile struct told *told)
+{
+	const struct story *which = &stories[story];
+	uint64_t count = UINT64_C(2) * places(which->first) * places(which->second);
+	uint64_t all = rounds ? count * rounds : count, step = rounds ? 1 : SHORT_STEP, lives = 0;
+
+	for (uint64_t n = 0; n < all; n += step, lives++) {
+		struct told now = {story, n % count, n / count};
+		if (told)
+			*told = now;
+		story_tell(now);
+	}
+	return lives;
+}
+
+uint64_t stories_tell(uint64_t rounds, volatile struct told *told)
+{
+	uint64_t lives = 0;
+
+	for (int i = 0; i < STORIES; i++)
+		lives += story_tell_all((enum story_number)i, rounds, told);
+	return lives;
+}
