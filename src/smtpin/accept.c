@@ -4,6 +4,7 @@
  * (RFC 5321 section 6.1). Nothing is said before the spool says durable. Read intake.h first.
  */
 #include "smtpin/intake.h"
+#include "smtpin/places.h"
 #include "smtpin/refuse.h"
 #include "base/panic.h"
 #include "wire/received.h"
@@ -34,9 +35,14 @@ static struct slice trace_header(const struct session *session)
 	struct text text = {
 		.at = arena_alloc(session->scratch, RECEIVED_MOST), .size = RECEIVED_MOST};
 
-	if (transaction->recipient_count == 1)
-		received.recipient = transaction->recipients[0].address;
+	if (transaction->taken == 1)
+		received.recipient = recipient_written(&transaction->kept[0])->text;
 	text_received(&text, &received);
+	if (transaction->adds_from) { /* doc/policy.md, "When" */
+		text_put(&text, SLICE("From: <"));
+		text_put(&text, transaction->author.text);
+		text_put(&text, SLICE(">\r\n"));
+	}
 	panic_if(text.cut, "a Received field of more than %d octets", RECEIVED_MOST);
 	return text_slice(&text);
 }
@@ -122,10 +128,10 @@ static void say_kept(struct session *session, uint64_t size)
 	struct facts facts;
 
 	facts_gather(session, only_recipient(transaction), &facts);
-	facts.has_size = facts.size_is_final = true;
-	facts.size = size;
+	facts.recipients = transaction->recipient_count; /* `postern audit` counts them */
 	accept_by_policy(session, &facts, &decision,
 		arena_format(session->scratch, "250 2.0.0 kept [%.*s]", SLICE_ARGS(id)));
+	places_keep(session);
 	session->no_ops = 0; /* what stands between messages is not idle talk */
 	session->edge->tally.messages++;
 	session->edge->tally.octets += size;

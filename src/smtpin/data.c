@@ -3,12 +3,35 @@
  * DATA (RFC 5321 section 4.1.1.4). Read intake.h first, then accept.c for what follows a message
  * that is taken.
  */
+#include "smtpin/inquiry.h"
 #include "smtpin/intake.h"
 #include "smtpin/refuse.h"
 
-/* The true size is known now, so what the policy says about it is asked again. One reply has to fit
- * all recipients: a refusal of one is a refusal of the message. */
-static bool policy_stands(struct intake *intake)
+/* doc/policy.md, "When": exactly one From with one address, before any condition is asked. To a
+ * message without one, from a client known as someone, its sender is added as the author. */
+static bool author_stands(struct intake *intake)
+{
+	struct session *session = intake->session;
+	struct transaction *transaction = session->transaction;
+	struct facts facts;
+
+	if (intake->author == AUTHOR_OK)
+		return true;
+	facts_gather(session, only_recipient(transaction), &facts);
+	if (intake->author == AUTHOR_MISSING && !transaction->mail.sender.is_null &&
+		policy_knows_client(transaction->policy, &facts, session->scratch)) {
+		transaction->author = transaction->mail.sender;
+		transaction->has_author = transaction->adds_from = true;
+		return true;
+	}
+	refuse_mail(session, only_recipient(transaction), STAGE_END, REASON_BAD_FROM,
+		slice_of(author_fault_text(intake->author)));
+	return false;
+}
+
+/* The message itself is known now, so what the policy says about it is asked again. One reply has
+ * to fit all recipients: a refusal of one is a refusal of the message. */
+static bool policy_stands(struct task *task, struct intake *intake)
 {
 	struct session *session = intake->session;
 	struct transaction *transaction = session->transaction;
@@ -18,9 +41,10 @@ static bool policy_stands(struct intake *intake)
 	if (!policy_has_clauses_at(transaction->policy, STAGE_END))
 		return true;
 	for (size_t i = 0; i < transaction->recipient_count; i++) {
-		facts_gather(session, &transaction->kept[i], &facts);
-		facts.has_size = facts.size_is_final = true;
-		facts.size = intake_size(intake);
+		if (!facts_await(task, session, &transaction->kept[i], STAGE_END, &facts)) {
+			refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE);
+			return false;
+		}
 		policy_decide(transaction->policy, &facts, STAGE_END, session->scratch, &decision);
 		if (decision.verdict != VERDICT_ACCEPT) {
 			refuse_by_policy(session, &facts, &decision);
@@ -37,7 +61,7 @@ static void answer(struct task *task, struct intake *intake)
 	if (intake->fault)
 		refuse_mail(session, only_recipient(session->transaction), STAGE_END, intake->fault,
 			intake->about);
-	else if (policy_stands(intake))
+	else if (author_stands(intake) && policy_stands(task, intake))
 		accept_message(task, intake);
 }
 

@@ -18,6 +18,7 @@ void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, unsigned 
 		.line = TEXT_GROWING,
 	};
 	list_init(&edge->sessions);
+	list_init(&edge->questions);
 	gate_init(&edge->emptied);
 	panic_if(getrandom(&edge->seed, sizeof edge->seed, 0) != sizeof edge->seed,
 		"no random numbers");
@@ -44,6 +45,7 @@ void edge_use_policy(struct edge *edge, struct policy *policy)
 {
 	policy_unref(edge->policy);
 	edge->policy = policy;
+	edge->needs = policy_needs(policy);
 	edge->session_most = session_most(edge);
 }
 

@@ -14,9 +14,11 @@
 #define SMTPIN_EDGE_H
 
 #include "base/id.h"
+#include "dns/client.h"
 #include "journal/journal.h"
 #include "role/role.h"
 #include "run/io.h"
+#include "smtpin/counting.h"
 #include "spool/writer.h"
 
 enum {
@@ -42,6 +44,12 @@ struct tally {
 struct edge {
 	struct loop *loop;
 	struct policy *policy; /* of every transaction that begins now */
+	struct policy_needs needs;
+	struct dns *dns;           /* NULL: DNS facts are unknown */
+	struct dns_client *names;  /* that way to the resolver, which tests lists; NULL in tests */
+	struct counting *counting; /* NULL: counters are unknown */
+	struct list questions;     /* to others, that wait their turn (inquiry.c) */
+	size_t asking;             /* of them at work */
 	struct spool_writer *writer;
 	struct id_source ids;
 	uint64_t seed; /* for maps keyed by what clients choose */

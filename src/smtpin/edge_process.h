@@ -14,6 +14,8 @@ struct edge_process {
 	struct offload *pool;
 	struct channel *queue, *control;
 	struct list listeners;
+	struct dns_client *names;
+	struct counting *counting;
 	bool at_work;
 	uint64_t dropped;                 /* journal lines since control was told */
 	struct spooling_committed behind; /* the newest that did not fit the channel */

@@ -3,8 +3,9 @@
  * The edge as a process.
  *
  * It opens nothing: listening sockets and segments of the spool come as descriptors, the
- * configuration as a sealed memory file. It reads what clients send and talks to queue (segments)
- * and control (journal, questions). Read role/role.h for the order of life, edge.h for the work.
+ * configuration as a sealed memory file. It reads what clients send and talks to queue (segments),
+ * control (journal, questions), resolver (DNS) and accounts (counters). Read role/role.h for the
+ * order of life, edge.h for the work.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@ static void *edge_start(struct role *role)
 	process->role = role;
 	list_init(&process->listeners);
 	edge_open(&process->edge, role->loop, role->id_slot, role->edges, control_journal(process));
+	process->names = process->edge.names = dns_client_open(role->loop);
+	process->edge.dns = dns_client_dns(process->names);
+	process->counting = process->edge.counting = counting_open(role->loop);
 	process->pool = offload_open(role->loop, FLUSH_THREADS);
 	panic_if(!process->pool, "no threads for flushing");
 	return process;
@@ -58,8 +62,12 @@ static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
 		queue_open(process, fd);
 	else if (name == ROLE_CONTROL)
 		control_open(process, fd);
+	else if (name == ROLE_RESOLVER)
+		dns_client_connect(process->names, fd);
+	else if (name == ROLE_ACCOUNTS)
+		counting_connect(process->counting, fd);
 	else
-		close(fd); /* no fact is asked of anybody else yet */
+		close(fd);
 }
 
 static void edge_grant(void *state, const struct setup_grant *what, int fd)
@@ -96,6 +104,9 @@ static void process_close(struct edge_process *process)
 		channel_drain(process->control);
 	channel_close(process->control);
 	process->queue = process->control = NULL;
+	counting_drain(process->counting);
+	counting_close(process->counting);
+	dns_client_close(process->names);
 	policy_unref(process->prepared);
 	offload_close(process->pool);
 	edge_close(&process->edge);

@@ -225,7 +225,7 @@ static void send_one(struct task *task, struct scene *scene, struct stream *stre
 	say(task, scene, stream, SLICE("RCPT TO:<friend@far.example>"));
 	say(task, scene, stream, SLICE("RCPT TO:<bob@example.org>"));
 	say(task, scene, stream, SLICE("DATA"));
-	say(task, scene, stream, SLICE("Subject: x\r\n\r\nx\r\n."));
+	say(task, scene, stream, SLICE("From: a@sender.example\r\n\r\nx\r\n."));
 }
 
 static void client_run(struct task *task, void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a session knows, as the table of facts that decisions read. Read policy/facts.h first. */
-#include "smtpin/session.h"
+#include "smtpin/inquiry.h"
 
 static void gather_transaction(const struct transaction *transaction, struct facts *facts)
 {
@@ -12,6 +12,26 @@ static void gather_transaction(const struct transaction *transaction, struct fac
 	/* RFC 1870: what the client declared may be wrong, so it can refuse, not permit. */
 	facts->has_size = transaction->mail.size > 0;
 	facts->size = transaction->mail.size;
+	if (transaction->size_known) {
+		facts->has_size = facts->size_is_final = true;
+		facts->size = transaction->size;
+	}
+	facts->has_from = transaction->has_author;
+	facts->from = transaction->author;
+	facts->has_header = transaction->header.len > 0;
+	facts->header = transaction->header;
+}
+
+static void gather_recipient(const struct offered_recipient *recipient, struct facts *facts)
+{
+	facts->has_recipient = true;
+	facts->recipient = recipient->mailbox;
+	facts->has_alias = recipient->is_alias;
+	facts->alias = recipient->alias;
+	facts->recipients = recipient->place;
+	facts->now = recipient->when;
+	facts->counters = recipient->counted;
+	facts->counter_count = recipient->counter_count;
 }
 
 void facts_gather(const struct session *session, const struct offered_recipient *recipient,
@@ -21,16 +41,15 @@ void facts_gather(const struct session *session, const struct offered_recipient 
 		.client = session->client,
 		.has_client = true,
 		.listener = session->service,
+		.has_tls = true, /* neither STARTTLS nor AUTH is offered yet */
+		.has_account = true,
 		.has_helo = session->helo_len > 0,
 		.helo = session_helo(session),
 		.now = loop_wall(session->edge->loop),
 	};
 	if (session->transaction)
 		gather_transaction(session->transaction, facts);
-	if (recipient) {
-		facts->has_recipient = true;
-		facts->recipient = recipient->mailbox;
-		facts->recipients = recipient->place;
-		facts->now = recipient->when;
-	}
+	if (recipient)
+		gather_recipient(recipient, facts);
+	facts_add_answers(session, facts);
 }

@@ -22,7 +22,7 @@ static const struct slice afters[] = {SLICE("\n"), SLICE("\r"), SLICE("\r\n"), S
 	SLICE("\r\r\n"), SLICE("\0\r\n"), SLICE(" \r\n"), SLICE("\t\r\n"), SLICE("\v\r\n")};
 static const struct slice smuggled =
 	SLICE("MAIL FROM:<evil@sender.example>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
-	      "Subject: evil\r\n\r\nevil\r\n.\r\nQUIT\r\n");
+	      "From: evil@sender.example\r\n\r\nevil\r\n.\r\nQUIT\r\n");
 
 static struct policy *strict, *normalising;
 
@@ -76,7 +76,7 @@ static unsigned play_form(struct slice form, const char *name)
 	/* Some published ones hold the true end, and octets behind it that are no commands. */
 	bool whole = !slice_count(form, SLICE("\r\n.\r\n"));
 
-	text_put(&body, SLICE("Subject: x\r\n\r\nbody"));
+	text_put(&body, SLICE("From: a@sender.example\r\n\r\nbody"));
 	size_t start = body.len;
 	text_put(&body, form);
 	text_put(&body, smuggled);

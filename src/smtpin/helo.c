@@ -2,6 +2,7 @@
 /* EHLO and HELO (RFC 5321 section 4.1.1.1), and what we offer. */
 #include <string.h>
 
+#include "smtpin/inquiry.h"
 #include "smtpin/refuse.h"
 
 /* What has no argument; SIZE and LIMITS stand behind it. Each line is a promise kept elsewhere. */
@@ -40,6 +41,7 @@ static bool helo_read(struct session *session, struct slice rest)
 			SLICE("EHLO and the name or address literal of your host"));
 		return false;
 	}
+	inquiry_end(session, &session->of_helo);
 	memcpy(session->helo, name.at, name.len);
 	session->helo_len = (uint8_t)name.len;
 	return true;
@@ -60,6 +62,7 @@ static void greet(struct session *session, struct slice rest, bool extended)
 	text_put(out, SLICE(" at your service\r\n"));
 	if (extended)
 		say_extensions(out, settings);
+	facts_ask(session, STAGE_HELO);
 }
 
 void ehlo_command(struct task *task, struct session *session, struct slice rest)

@@ -50,6 +50,7 @@ static void give_up(struct intake *intake)
 	if (intake->big)
 		writer_big_abandon(intake->big);
 	intake->big = NULL;
+	intake->session->transaction->header = SLICE_NONE; /* it may lie in what is gathered */
 	gathered_free(intake);
 }
 
@@ -136,6 +137,26 @@ static bool is_looping(struct intake *intake, const struct headers *headers)
 	return ours > OWN_HOPS_MOST;
 }
 
+/* What decisions at the end of data read. While a message is small its header lies in what is
+ * gathered; a big one has its own copy, where some clause could ask for it. */
+static void note_header(struct intake *intake, const struct headers *headers, struct slice lines)
+{
+	struct transaction *transaction = intake->session->transaction;
+
+	intake->author = author_find(headers, transaction->arena, &transaction->author);
+	transaction->has_author = intake->author == AUTHOR_OK;
+	transaction->header = slice_part(lines, 0, headers->body_at);
+}
+
+static void keep_header(struct intake *intake)
+{
+	struct transaction *transaction = intake->session->transaction;
+
+	transaction->header = policy_has_clauses_at(transaction->policy, STAGE_END)
+				      ? arena_slice(transaction->arena, transaction->header)
+				      : SLICE_NONE;
+}
+
 static struct slice whole_lines(struct slice bytes)
 {
 	size_t last = slice_find_last(bytes, '\n');
@@ -165,6 +186,8 @@ static void see_header(struct intake *intake)
 	if (!intake->header_seen && bytes.len >= GATHER_MOST)
 		most = most < GATHER_MOST ? most : GATHER_MOST;
 	else if (headers.body_at <= most) {
+		if (intake->header_seen)
+			note_header(intake, &headers, lines);
 		if (intake->header_seen && is_looping(intake, &headers))
 			find_fault(intake, REASON_TOO_MANY_HOPS, 0);
 		return;
@@ -188,6 +211,7 @@ static void become_big(struct task *task, struct intake *intake)
 		intake->gather_most *= 2;
 		return;
 	}
+	keep_header(intake);
 	enum commit opened = writer_big_open(
 		task, session->edge->writer, session->transaction->id, &intake->big);
 	if (opened != COMMIT_DURABLE) {
@@ -250,6 +274,8 @@ static void finish(struct task *task, struct intake *intake)
 		become_big(task, intake);
 	if (!intake->fault && intake->big)
 		hand_over(task, intake);
+	intake->session->transaction->size_known = !intake->fault;
+	intake->session->transaction->size = intake_size(intake);
 }
 
 static bool lose(struct intake *intake, enum io_end end)

@@ -11,8 +11,8 @@
 #define SMTPIN_INTAKE_H
 
 #include "smtpin/session.h"
+#include "wire/author.h"
 #include "wire/body.h"
-#include "wire/header.h"
 
 enum {
 	TRACE_ROOM = 16 << 10, /* for our own header lines and the envelope */
@@ -26,9 +26,10 @@ struct intake {
 	size_t gather_most; /* when it becomes big */
 	bool normalised;    /* some line end was not CRLF */
 	bool header_seen;
-	struct big_message *big; /* NULL: still small */
-	uint64_t written;        /* octets in the big file */
-	enum reason fault;       /* REASON_NONE: nothing is wrong so far */
+	enum author_fault author; /* once the header is seen; the author is the transaction's */
+	struct big_message *big;  /* NULL: still small */
+	uint64_t written;         /* octets in the big file */
+	enum reason fault;        /* REASON_NONE: nothing is wrong so far */
 	struct slice about;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAIL: a transaction begins (RFC 5321 section 4.1.1.2). Read session.h first. */
+#include "smtpin/inquiry.h"
 #include "smtpin/refuse.h"
 
 static bool mail_read(struct session *session, struct slice rest)
@@ -66,5 +67,6 @@ void mail_command(struct task *task, struct session *session, struct slice rest)
 		return;
 	}
 	find_trust(session);
+	facts_ask(session, STAGE_MAIL);
 	session_say(session, SLICE("250 2.1.0 sender noted"));
 }

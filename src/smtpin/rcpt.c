@@ -4,10 +4,13 @@
  *
  * May this client, with this sender, reach this recipient? Everything before leads here: HELO and
  * MAIL only gather facts, and even a refusal that was certain when the client connected is spoken
- * here, so that the journal can say who wanted to write to whom. The answer comes from
- * policy_decide(), a pure function over those facts, the same one that `trial` and `replay` ask.
- * Nothing else opens the gate, and no answer leaves without its reason.
+ * here, so that the journal can say who wanted to write to whom. What others were asked since the
+ * client connected (inquiry.h) is waited for here. The answer comes from policy_decide(), a pure
+ * function over those facts, the same one that `trial` and `replay` ask. Nothing else opens the
+ * gate, and no answer leaves without its reason.
  */
+#include "smtpin/inquiry.h"
+#include "smtpin/places.h"
 #include "smtpin/refuse.h"
 
 /* False: it has been said what is wrong with the command. */
@@ -22,14 +25,47 @@ static bool rcpt_read(struct session *session, struct slice rest, struct rcpt_co
 	return false;
 }
 
-/* RFC 5321 section 4.5.3.1.10: 452, and the client sends the rest in another transaction. */
-static bool has_room(struct session *session, const struct offered_recipient *recipient)
+/* What one RCPT asks for: the address written, as all that it stands for (doc/policy.md,
+ * "Aliases"); and what is decided of it, which is what is decided of the strictest case. */
+struct offer {
+	struct offered_recipient *targets;
+	size_t count;
+	struct facts facts;
+	struct decision decision;
+};
+
+static void offer_begin(struct session *session, const struct mailbox *written, struct offer *offer)
 {
+	struct transaction *transaction = session->transaction;
+	const struct policy *policy = transaction->policy;
+	const struct expansion *targets;
+	struct offered_recipient recipient = {.mailbox = *written,
+		.place = ++transaction->offered,
+		.when = loop_wall(session->edge->loop)};
+
+	offer->count = policy_expand(policy, written, session->scratch, &targets);
+	offer->targets = ARENA_ARRAY(session->scratch, struct offered_recipient, offer->count);
+	for (size_t i = 0; i < offer->count; i++) {
+		offer->targets[i] = recipient;
+		offer->targets[i].mailbox = targets[i].target;
+		offer->targets[i].is_alias = targets[i].is_alias;
+		if (targets[i].is_alias)
+			offer->targets[i].alias =
+				written->is_postmaster ? *policy_postmaster(policy) : *written;
+	}
+}
+
+/* RFC 5321 section 4.5.3.1.10: 452, and the client sends the rest in another transaction. An alias
+ * counts as the one address that was written, as long as the message stays storable. */
+static bool has_room(struct session *session, const struct offer *offer)
+{
+	const struct transaction *transaction = session->transaction;
 	uint64_t most = recipients_most(session_settings(session));
 
-	if (session->transaction->recipient_count < most)
+	if (transaction->taken < most &&
+		transaction->recipient_count + offer->count <= RECIPIENTS_MAX)
 		return true;
-	refuse_mail(session, recipient, STAGE_RCPT, REASON_TOO_MANY_RECIPIENTS,
+	refuse_mail(session, &offer->targets[0], STAGE_RCPT, REASON_TOO_MANY_RECIPIENTS,
 		arena_format(session->scratch, "%ju", (uintmax_t)most));
 	return false;
 }
@@ -37,52 +73,114 @@ static bool has_room(struct session *session, const struct offered_recipient *re
 /* RCPTs that lead to nothing (the same recipient again, one beyond the limit, one deferred) are
  * borne as often as a transaction may have recipients; then each is an error, so that nobody can
  * write the journal full with them. */
-static void count_idle(struct session *session, uint64_t kept_before)
+static void count_idle(struct session *session, uint64_t taken_before)
 {
 	const struct transaction *transaction = session->transaction;
-	uint64_t idle = transaction->offered - transaction->recipient_count;
+	uint64_t idle = transaction->offered - transaction->taken;
 
-	if (transaction->recipient_count == kept_before &&
-		idle > recipients_most(session_settings(session)))
+	if (transaction->taken == taken_before && idle > recipients_most(session_settings(session)))
 		session->errors++;
 }
 
-static void decide(struct session *session, const struct offered_recipient *recipient,
-	struct facts *facts, struct decision *decision)
+/* For a stranger one reply after the data must fit all recipients (doc/policy.md, "When"): one for
+ * whom the clauses of that stage could say something else comes in a transaction of its own. */
+static bool stands_apart(struct session *session, const struct offer *offer)
 {
-	facts_gather(session, recipient, facts);
-	policy_decide(session->transaction->policy, facts, STAGE_RCPT, session->scratch, decision);
+	const struct transaction *transaction = session->transaction;
+	struct facts first, other;
+
+	if (!transaction->recipient_count || transaction->trusted ||
+		!policy_has_clauses_at(transaction->policy, STAGE_END) ||
+		policy_knows_client(transaction->policy, &offer->facts, session->scratch))
+		return false;
+	facts_gather(session, &transaction->kept[0], &first);
+	for (size_t i = 0; i < offer->count; i++) {
+		facts_gather(session, &offer->targets[i], &other);
+		if (policy_tells_apart(transaction->policy, &first, &other, session->scratch))
+			return true;
+	}
+	return false;
 }
 
-static void offer(struct session *session, const struct offered_recipient *recipient,
+/* False: the session is being ended. */
+static bool decide_all(struct task *task, struct session *session, struct offer *offer)
+{
+	const struct policy *policy = session->transaction->policy;
+	struct decision two[2]; /* the strictest so far, and the next */
+	struct facts facts;
+
+	for (size_t i = 0; i < offer->count; i++) {
+		if (!facts_await(task, session, &offer->targets[i], STAGE_RCPT, &facts))
+			return false;
+		policy_decide(policy, &facts, STAGE_RCPT, session->scratch, &two[i > 0]);
+		if (i > 0 && policy_strictest(policy, two, 2) == two)
+			continue;
+		two[0] = two[i > 0];
+		offer->facts = facts;
+	}
+	offer->decision = two[0];
+	return true;
+}
+
+/* Takes places in the counters of `limit` clauses, unless the same address has them, and decides
+ * again with what they say. A refusal never depends on them. */
+static bool count(struct task *task, struct session *session, struct offer *offer)
+{
+	struct transaction *transaction = session->transaction;
+	bool counted = false;
+
+	if (offer->decision.verdict == VERDICT_REFUSE || !transaction->needs.counters)
+		return true;
+	const struct offered_recipient *kept =
+		transaction_kept(transaction, recipient_written(&offer->targets[0]));
+	if (kept)
+		counted = places_share(offer->targets, offer->count, kept);
+	else if (!places_reserve(task, session, offer->targets, offer->count, &counted))
+		return false;
+	if (counted && !decide_all(task, session, offer))
+		return false;
+	if (offer->decision.verdict != VERDICT_ACCEPT)
+		places_release(session, offer->targets, offer->count);
+	return true;
+}
+
+static void take(struct session *session, struct offer *offer, const struct rcpt_command *rcpt)
+{
+	if (stands_apart(session, offer)) {
+		places_release(session, offer->targets, offer->count);
+		refuse_mail(session, &offer->targets[0], STAGE_RCPT, REASON_SEPARATE_TRANSACTION,
+			SLICE_NONE);
+		return;
+	}
+	transaction_keep(session, offer->targets, offer->count, rcpt);
+	accept_by_policy(
+		session, &offer->facts, &offer->decision, SLICE("250 2.1.5 recipient taken"));
+}
+
+static void answer(struct task *task, struct session *session, struct offer *offer,
 	const struct rcpt_command *rcpt)
 {
-	struct facts facts;
-	struct decision decision;
-
-	decide(session, recipient, &facts, &decision);
-	switch (decision.verdict) {
-	case VERDICT_ACCEPT:
-		transaction_keep(session, recipient, rcpt);
-		accept_by_policy(session, &facts, &decision, SLICE("250 2.1.5 recipient taken"));
-		break;
+	if (!decide_all(task, session, offer) || !count(task, session, offer)) {
+		refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE);
+		return;
+	}
+	switch (offer->decision.verdict) {
+	case VERDICT_ACCEPT: take(session, offer, rcpt); break;
 	case VERDICT_REFUSE:
-	case VERDICT_DEFER: refuse_by_policy(session, &facts, &decision); break;
+	case VERDICT_DEFER: refuse_by_policy(session, &offer->facts, &offer->decision); break;
 	}
 }
 
 void rcpt_command(struct task *task, struct session *session, struct slice rest)
 {
 	struct rcpt_command rcpt;
+	struct offer offer;
 
-	(void)task; /* nothing is asked of the world yet that could make this wait */
 	if (!rcpt_read(session, rest, &rcpt))
 		return;
-	struct transaction *transaction = session->transaction;
-	uint64_t kept_before = transaction->recipient_count;
-	struct offered_recipient recipient = {
-		rcpt.recipient, ++transaction->offered, loop_wall(session->edge->loop)};
-	if (has_room(session, &recipient))
-		offer(session, &recipient, &rcpt);
-	count_idle(session, kept_before);
+	uint64_t taken_before = session->transaction->taken;
+	offer_begin(session, &rcpt.recipient, &offer);
+	if (has_room(session, &offer))
+		answer(task, session, &offer, &rcpt);
+	count_idle(session, taken_before);
 }

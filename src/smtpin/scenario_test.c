@@ -22,6 +22,7 @@
  *	envelope from=a@b to=c@d    and its envelope: from, to, size, flags, received (a pattern)
  *	clock 5 minutes             time passes (or s, minutes)
  *	flush fails                 from here on
+ *	dns                         names and what they lead to follow, indented (dns/fake.h)
  *	reload                      a new configuration follows, indented
  *	stop                        the edge is being stopped; `stop now`: its grace is over
  *
@@ -39,6 +40,7 @@
 #include <cmocka.h>
 
 #include "base/panic.h"
+#include "dns/fake.h"
 #include "smtpin/test_house.h"
 
 enum { FILES_MOST = 200, BUFFER = 4096 };
@@ -495,6 +497,9 @@ static bool happen(struct task *task, struct play *play, struct slice verb, stru
 		pass_time(task, play, rest);
 	else if (slice_is(verb, SLICE("flush")))
 		play->house->flush_fails = true;
+	else if (slice_is(verb, SLICE("dns")))
+		play->house->edge.dns =
+			dns_fake_new(play->house->arena, unindent(block, play->arena));
 	else if (slice_is(verb, SLICE("reload")))
 		edge_use_policy(&play->house->edge, house_policy(unindent(block, play->arena)));
 	else if (slice_is(verb, SLICE("stop")))
@@ -635,10 +640,24 @@ static const enum reason others[] = {
 	REASON_SMTPUTF8_NOT_OFFERED,
 	REASON_EIGHT_BIT_NOT_OFFERED,
 	REASON_TLS_NOT_AVAILABLE,
-	/* No fact can be unknown yet; and the clauses on `recipients` come with that atom. */
-	REASON_FACT_UNKNOWN,
-	REASON_RECIPIENTS_REFUSED,
-	REASON_RECIPIENTS_DEFERRED,
+	/* Their facts are found by rooms that are not built yet, so they are unknown in a session.
+	 */
+	REASON_SIGN_IN_NEEDED,
+	REASON_FORWARDING_DENIED,
+	REASON_SPF_FAIL,
+	REASON_SPF_PERMERROR,
+	REASON_SPF_DEFERRED,
+	REASON_DKIM_FAIL,
+	REASON_DKIM_DEFERRED,
+	REASON_DMARC_FAIL,
+	REASON_DMARC_DEFERRED,
+	REASON_ARC_FAIL,
+	REASON_ARC_DEFERRED,
+	REASON_SPAM,
+	REASON_VIRUS,
+	REASON_LINK_LISTED,
+	/* Counters are another process's: tests/system/test_limits.py. */
+	REASON_LIMIT_REACHED,
 };
 
 static bool is_others(enum reason reason)

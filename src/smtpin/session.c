@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "smtpin/inquiry.h"
 #include "smtpin/refuse.h"
 
 enum {
@@ -286,12 +287,23 @@ static void converse(struct task *task, struct session *session)
 		session->scratch = edge_arena_take(session->edge);
 		take(task, session, heard, line);
 		scratch_give_back(session);
+		inquiries_reap(task, session);
 		if (!session->ending)
 			keep_output_short(task, session);
 	}
 }
 
 /* ---- a session ---- */
+
+/* What the policy wants to know of every client is asked now; the banner waits for nothing. */
+static void ask_about_client(struct session *session)
+{
+	if (!session->edge->needs.answers)
+		return;
+	session->scratch = edge_arena_take(session->edge);
+	facts_ask(session, STAGE_CONNECT);
+	scratch_give_back(session);
+}
 
 /* RFC 5321 section 3.1: the server speaks first. Who does not wait for that is no mail server. */
 static void greet(struct session *session)
@@ -307,6 +319,7 @@ static void greet(struct session *session)
 	text_put(out, SLICE("220 "));
 	text_put(out, session_settings(session)->hostname);
 	text_put(out, SLICE(" ESMTP Postern\r\n"));
+	ask_about_client(session);
 }
 
 /* What is left of a session: replies on their way, and perhaps input that nobody wants. */
@@ -357,6 +370,9 @@ static void part(struct task *task, struct session *session)
 	struct farewell *left;
 
 	transaction_end(session);
+	inquiry_end(session, &session->of_helo);
+	inquiry_end(session, &session->of_client);
+	inquiries_reap(task, session);
 	list_remove(&session->link);
 	if (task_is_cancelled(task) && (left = malloc(sizeof *left))) {
 		*left = farewell;
@@ -388,6 +404,8 @@ static void session_begin(struct session *session, struct task *task, struct new
 		.since = loop_wall(edge->loop),
 	};
 	free(newcomer);
+	list_init(&session->left);
+	gate_init(&session->answered);
 	list_append(&edge->sessions, &session->link);
 	edge->tally.sessions++;
 }

@@ -12,6 +12,7 @@
 #define SMTPIN_SESSION_H
 
 #include "base/map.h"
+#include "packets/counting.h"
 #include "run/stream.h"
 #include "smtpin/edge.h"
 
@@ -20,12 +21,23 @@ enum {
 	RECIPIENTS_MAX = 10000, /* so that an envelope fits a segment of the spool */
 };
 
-/* A recipient as it was when it was decided. */
+/* A recipient as it was when it was decided: the address written, or one that it stands for
+ * (policy_expand()). What one RCPT brought has the same `place`, and one place in each counter. */
 struct offered_recipient {
 	struct mailbox mailbox;
+	bool is_alias; /* `alias` is the address written */
+	struct mailbox alias;
 	uint64_t place; /* how many had been offered, this one counted */
 	wall_ns when;   /* a grant that ends later still holds for it */
+	/* places.h: its counters of `limit` clauses, and how each stood */
+	bool reserved;
+	uint32_t request;
+	const struct counting_counter *counters;
+	const struct counter_answer *counted;
+	size_t counter_count;
 };
+
+struct inquiry; /* inquiry.h */
 
 struct transaction {
 	struct arena *arena;
@@ -38,7 +50,17 @@ struct transaction {
 	struct envelope_recipient *recipients;
 	struct offered_recipient *kept; /* in the same order */
 	size_t recipient_count, room;
-	struct map *seen; /* of kept recipients by address; made with the second */
+	uint64_t taken;   /* RCPTs that brought somebody new: what `limits recipients` counts */
+	struct map *seen; /* kept addresses, and aliases that brought some; made with the second */
+	struct policy_needs needs;
+	struct inquiry *inquiry; /* about the sender; NULL: nothing was asked */
+	bool has_places;         /* in counters, reserved and not kept yet */
+	/* Of the message, when its header has been seen: */
+	bool has_author, adds_from; /* adds_from: it had no From, ours says the sender */
+	struct mailbox author;
+	struct slice header;
+	bool size_known;
+	uint64_t size;
 };
 
 struct session {
@@ -46,8 +68,11 @@ struct session {
 	struct edge *edge;
 	struct task *task;
 	struct stream *stream;
-	struct arena *scratch;           /* of the command at work; NULL between commands */
-	struct transaction *transaction; /* NULL outside */
+	struct arena *scratch;               /* of the command at work; NULL between commands */
+	struct transaction *transaction;     /* NULL outside */
+	struct inquiry *of_client, *of_helo; /* NULL: nothing was asked */
+	struct list left;                    /* inquiries that have ended, cancelled */
+	struct gate answered;                /* some question was */
 	struct address client;
 	struct slice service; /* "smtp" */
 	uint64_t id;
@@ -79,12 +104,18 @@ void session_say(struct session *session, struct slice reply); /* a 2xx or 3xx, 
 /* Begins with MAIL. One end for every exit: 250, refusal, RSET, EHLO, QUIT, a lost connection. */
 struct transaction *transaction_begin(struct session *session);
 void transaction_end(struct session *session); /* nothing where there is none */
-/* Keeps a copy of an accepted recipient; one that is there already is kept once. */
-void transaction_keep(struct session *session, const struct offered_recipient *recipient,
-	const struct rcpt_command *rcpt);
+/* Keeps copies of all that an accepted address stands for; who is there already is kept once. */
+void transaction_keep(struct session *session, const struct offered_recipient *targets,
+	size_t count, const struct rcpt_command *rcpt);
 
 /* The one recipient where there is one, so that the journal's line can name it; else NULL. */
 const struct offered_recipient *only_recipient(const struct transaction *transaction);
+
+/* Who was kept when this address was written before, the first of them; or NULL. */
+const struct offered_recipient *transaction_kept(
+	const struct transaction *transaction, const struct mailbox *written);
+/* The address as the client wrote it. */
+const struct mailbox *recipient_written(const struct offered_recipient *recipient);
 
 /* What is known now, for a decision about `recipient` (NULL: none in particular). */
 void facts_gather(const struct session *session, const struct offered_recipient *recipient,

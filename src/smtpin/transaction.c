@@ -5,7 +5,9 @@
  * could be left.
  */
 #include "base/panic.h"
-#include "smtpin/session.h"
+#include "base/utf8.h"
+#include "smtpin/inquiry.h"
+#include "smtpin/places.h"
 
 struct transaction *transaction_begin(struct session *session)
 {
@@ -16,6 +18,7 @@ struct transaction *transaction_begin(struct session *session)
 	panic_if(session->transaction, "a transaction in a transaction");
 	transaction->arena = arena;
 	transaction->policy = policy_ref(edge->policy);
+	transaction->needs = edge->needs;
 	transaction->id = edge_new_id(edge);
 	mono_ns most = policy_settings(edge->policy)->limits.transaction;
 	mono_ns now = loop_mono(edge->loop);
@@ -30,6 +33,8 @@ void transaction_end(struct session *session)
 
 	if (!transaction)
 		return;
+	places_drop(session);
+	inquiry_end(session, &transaction->inquiry);
 	session->transaction = NULL;
 	map_free(transaction->seen);
 	policy_unref(transaction->policy);
@@ -54,9 +59,9 @@ static void make_room(struct transaction *transaction)
 	transaction->room = room;
 }
 
-/* Most messages have one recipient: the map is made with the second. Its keys are the kept
- * addresses, its objects say nothing. */
-static bool is_kept(const struct transaction *transaction, struct slice address)
+/* Most messages have one recipient: the map is made with the second, or with an alias. Its keys are
+ * what was kept or written, its objects say nothing. */
+static bool is_seen(const struct transaction *transaction, struct slice address)
 {
 	if (transaction->seen)
 		return map_get(transaction->seen, address) != NULL;
@@ -64,14 +69,21 @@ static bool is_kept(const struct transaction *transaction, struct slice address)
 	       slice_is(transaction->recipients[0].address, address);
 }
 
+static void make_map(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+
+	if (transaction->seen || !transaction->recipient_count)
+		return;
+	transaction->seen = map_new(session->edge->seed);
+	map_put(transaction->seen, transaction->recipients[0].address, transaction);
+}
+
 static void remember(struct session *session, struct slice address)
 {
 	struct transaction *transaction = session->transaction;
 
-	if (transaction->recipient_count == 1) {
-		transaction->seen = map_new(session->edge->seed);
-		map_put(transaction->seen, transaction->recipients[0].address, transaction);
-	}
+	make_map(session);
 	if (transaction->seen)
 		map_put(transaction->seen, address, transaction);
 }
@@ -95,26 +107,82 @@ static const struct mailbox *mailbox_meant(
 	return mailbox->is_postmaster ? policy_postmaster(transaction->policy) : mailbox;
 }
 
-void transaction_keep(struct session *session, const struct offered_recipient *recipient,
+const struct mailbox *recipient_written(const struct offered_recipient *recipient)
+{
+	return recipient->is_alias ? &recipient->alias : &recipient->mailbox;
+}
+
+const struct offered_recipient *transaction_kept(
+	const struct transaction *transaction, const struct mailbox *written)
+{
+	const struct mailbox *meant = mailbox_meant(transaction, written);
+
+	if (!meant || !is_seen(transaction, meant->text))
+		return NULL;
+	for (size_t i = 0; i < transaction->recipient_count; i++)
+		if (slice_is(recipient_written(&transaction->kept[i])->text, meant->text))
+			return &transaction->kept[i];
+	return NULL;
+}
+
+/* RFC 3461 section 5.2.7: who is reached by another address is reported by the one written. */
+static struct slice orcpt_of(const struct offered_recipient *recipient,
+	const struct rcpt_command *rcpt, struct arena *arena)
+{
+	struct slice written = recipient->alias.text;
+
+	if (rcpt->orcpt.len || !recipient->is_alias)
+		return arena_slice(arena, rcpt->orcpt);
+	return arena_format(arena, "%s;%.*s", utf8_is_ascii(written) ? "rfc822" : "utf-8",
+		SLICE_ARGS(written)); /* RFC 6533 section 3 */
+}
+
+/* False: it is there already. */
+static bool keep_one(struct session *session, const struct offered_recipient *recipient,
 	const struct rcpt_command *rcpt)
 {
 	struct transaction *transaction = session->transaction;
 
 	const struct mailbox *meant = mailbox_meant(transaction, &recipient->mailbox);
-	if (is_kept(transaction, meant->text))
-		return;
+	if (is_seen(transaction, meant->text))
+		return false;
 	if (transaction->recipient_count == transaction->room)
 		make_room(transaction);
 	struct mailbox mailbox = mailbox_copy(meant, transaction->arena);
 	remember(session, mailbox.text);
 	size_t at = transaction->recipient_count++;
-	transaction->kept[at] =
-		(struct offered_recipient){mailbox, recipient->place, recipient->when};
+	transaction->kept[at] = *recipient;
+	transaction->kept[at].mailbox = mailbox;
 	transaction->recipients[at] = (struct envelope_recipient){
 		.address = mailbox.text,
-		.orcpt = arena_slice(transaction->arena, rcpt->orcpt),
+		.orcpt = orcpt_of(recipient, rcpt, transaction->arena),
 		.notify = (uint8_t)rcpt->notify,
 	};
+	return true;
+}
+
+void transaction_keep(struct session *session, const struct offered_recipient *targets,
+	size_t count, const struct rcpt_command *rcpt)
+{
+	struct transaction *transaction = session->transaction;
+	size_t before = transaction->recipient_count;
+
+	for (size_t i = 0; i < count; i++)
+		(void)keep_one(session, &targets[i], rcpt);
+	if (transaction->recipient_count == before)
+		return;
+	transaction->taken++;
+	struct offered_recipient shared = targets[0];
+	places_copy(transaction, &shared);
+	if (shared.is_alias) {
+		shared.alias = mailbox_copy(&shared.alias, transaction->arena);
+		remember(session, shared.alias.text);
+	}
+	for (size_t i = before; i < transaction->recipient_count; i++) {
+		transaction->kept[i].alias = shared.alias;
+		transaction->kept[i].counters = shared.counters;
+		transaction->kept[i].counted = shared.counted;
+	}
 }
 
 const struct offered_recipient *only_recipient(const struct transaction *transaction)

@@ -31,7 +31,7 @@ static bool is_accepted(struct slice sender, struct slice recipient)
 	const struct slice parts[] = {SLICE("HELO a.example\r\n"),
 		arena_format(arena, "MAIL FROM:%.*s\r\n", SLICE_ARGS(sender)),
 		arena_format(arena, "RCPT TO:%.*s\r\n", SLICE_ARGS(recipient)), SLICE("DATA\r\n"),
-		SLICE("Subject: x\r\n\r\nx\r\n.\r\n"), SLICE("QUIT\r\n")};
+		SLICE("From: a@sender.example\r\n\r\nx\r\n.\r\n"), SLICE("QUIT\r\n")};
 	struct house_client client = {.house = house_open(policy_ref(policy), SPOOL_WORKS),
 		.parts = parts,
 		.part_count = sizeof parts / sizeof *parts};

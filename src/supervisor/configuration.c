@@ -177,6 +177,19 @@ static bool open_bundle(struct configuration *configuration, const char *path, s
 	return true;
 }
 
+/* A policy that asks for what this version does not serve is refused here, by name; `check` and
+ * `trial` take it. */
+static struct policy *load_to_serve(struct configuration *configuration)
+{
+	struct policy *policy = policy_load(&configuration->bundle, &configuration->complaints);
+
+	if (policy && policy_cannot_serve(policy, &configuration->complaints)) {
+		policy_unref(policy);
+		return NULL;
+	}
+	return policy;
+}
+
 struct configuration *configuration_read(const char *path, struct text *why)
 {
 	struct arena *arena = arena_new();
@@ -192,7 +205,7 @@ struct configuration *configuration_read(const char *path, struct text *why)
 		configuration_free(configuration);
 		return NULL;
 	}
-	configuration->policy = policy_load(&configuration->bundle, &configuration->complaints);
+	configuration->policy = load_to_serve(configuration);
 	if (configuration->policy) {
 		unsigned written = policy_settings(configuration->policy)->edges;
 		configuration->edges = written ? written : edges_suiting(processors());

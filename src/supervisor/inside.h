@@ -83,6 +83,8 @@ struct supervisor {
 
 void supervisor_log(struct supervisor *supervisor, enum log_level level, const char *event,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Logs who may relay without a secret (policy/proof.h). */
+void say_proof(struct supervisor *supervisor);
 void supervisor_wake(struct supervisor *supervisor); /* staff_advance() at the end of this turn */
 void supervisor_stop(struct supervisor *supervisor, int exit_status);
 mono_ns supervisor_grace(const struct supervisor *supervisor);

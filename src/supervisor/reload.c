@@ -202,6 +202,7 @@ static void commit(struct supervisor *supervisor)
 	configuration_free(supervisor->configuration);
 	supervisor->configuration = next;
 	supervisor->reload.next = NULL;
+	say_proof(supervisor);
 	text_listeners(&where, supervisor);
 	text_format(&words, "policy %s; listening on %.*s", next->bundle.hash,
 		SLICE_ARGS(text_slice(&where)));

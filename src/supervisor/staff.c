@@ -17,11 +17,15 @@ static const struct {
 	enum role_name a, b;
 } doors[] = {
 	{ROLE_EDGE, ROLE_QUEUE},
+	{ROLE_EDGE, ROLE_RESOLVER},
+	{ROLE_EDGE, ROLE_ACCOUNTS},
 	{ROLE_EDGE, ROLE_CONTROL},
 	{ROLE_QUEUE, ROLE_OUT},
 	{ROLE_QUEUE, ROLE_CONTROL},
 	{ROLE_OUT, ROLE_RESOLVER},
 	{ROLE_OUT, ROLE_CONTROL},
+	{ROLE_ACCOUNTS, ROLE_CONTROL},
+	{ROLE_RESOLVER, ROLE_CONTROL},
 };
 
 /* Who ends before whom, and when its share of the grace is over, in hundredths. */
@@ -31,7 +35,8 @@ static const struct {
 } end_order[] = {
 	{ROLE_EDGE, 60},
 	{ROLE_OUT, 80},
-	{ROLE_QUEUE, 90},
+	{ROLE_QUEUE, 88},
+	{ROLE_ACCOUNTS, 92},
 	{ROLE_CONTROL, 95},
 	{ROLE_RESOLVER, 100},
 };
@@ -155,6 +160,10 @@ static void grant_all(struct member *member)
 	case ROLE_CONTROL: grant_control(member); break;
 	case ROLE_OUT:
 		grant_folder(member, GRANT_STATE_FOLDER, member->supervisor->state.folder, "");
+		break;
+	case ROLE_ACCOUNTS:
+		grant_folder(member, GRANT_ACCOUNTS_FOLDER, member->supervisor->state.accounts,
+			"/accounts");
 		break;
 	case ROLE_RESOLVER:
 	case ROLE_SUPERVISOR:

@@ -138,7 +138,9 @@ static bool open_parts(struct state *state, const struct owner *owner, struct te
 		state->journal = folder_open(state->folder, "journal", 0750, owner, why);
 	if (state->journal >= 0)
 		state->policy = folder_open(state->folder, "policy", 0750, owner, why);
-	return state->policy >= 0;
+	if (state->policy >= 0)
+		state->accounts = folder_open(state->folder, "accounts", 0700, owner, why);
+	return state->accounts >= 0;
 }
 
 static void make_absolute(struct state *state)
@@ -155,7 +157,8 @@ enum exit_status state_open(
 {
 	struct text text = TEXT_FIXED(state->path);
 
-	*state = (struct state){.folder = -1, .spool = -1, .journal = -1, .policy = -1, .lock = -1};
+	*state = (struct state){
+		.folder = -1, .spool = -1, .journal = -1, .policy = -1, .accounts = -1, .lock = -1};
 	text_put(&text, path);
 	text_char(&text, '\0');
 	if (text.cut) {
@@ -174,7 +177,8 @@ enum exit_status state_open(
 
 void state_close(struct state *state)
 {
-	int *fds[] = {&state->policy, &state->journal, &state->spool, &state->lock, &state->folder};
+	int *fds[] = {&state->accounts, &state->policy, &state->journal, &state->spool,
+		&state->lock, &state->folder};
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		if (*fds[i] >= 0)

@@ -7,8 +7,8 @@
 #include "supervisor/supervisor.h"
 
 struct state {
-	char path[4096];                    /* absolute */
-	int folder, spool, journal, policy; /* O_DIRECTORY; -1 until open */
+	char path[4096];                              /* absolute */
+	int folder, spool, journal, policy, accounts; /* O_DIRECTORY; -1 until open */
 	int lock;
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "policy/proof.h"
 #include "supervisor/inside.h"
 #include "supervisor/notify.h"
 
@@ -121,6 +122,17 @@ static void show_complaints(struct supervisor *supervisor)
 	text_free(&text);
 }
 
+void say_proof(struct supervisor *supervisor)
+{
+	const struct policy *policy = supervisor->configuration->policy;
+	struct text text = TEXT_GROWING;
+
+	if (policy_proof(policy))
+		text_proof_line(&text, policy, policy_proof(policy));
+	log_words(supervisor, LEVEL_INFO, "proof", &text);
+	text_free(&text);
+}
+
 static enum exit_status read_configuration(struct supervisor *supervisor)
 {
 	char buffer[512];
@@ -134,6 +146,7 @@ static enum exit_status read_configuration(struct supervisor *supervisor)
 	show_complaints(supervisor);
 	if (!supervisor->configuration->policy)
 		return EXIT_REFUSED;
+	say_proof(supervisor);
 	supervisor->configuration->generation = ++supervisor->generation;
 	return EXIT_ENDED;
 }
@@ -191,6 +204,18 @@ static bool listen_controls(struct supervisor *supervisor, struct text *why)
 	return true;
 }
 
+/* On a full disk a daemon that does not start never makes room: what only people need is left out.
+ */
+static bool is_there_or_full(struct supervisor *supervisor, bool there, struct text *why)
+{
+	if (there || (errno != ENOSPC && errno != EDQUOT))
+		return there;
+	text_put(why, SLICE("; mail goes on without it"));
+	log_words(supervisor, LEVEL_ERROR, "disk-full", why);
+	why->len = 0;
+	return true;
+}
+
 /* In the order that harms least: who we are, whose the state is, then ports. */
 static enum exit_status open_all(struct supervisor *supervisor, struct text *why)
 {
@@ -211,9 +236,12 @@ static enum exit_status open_all(struct supervisor *supervisor, struct text *why
 		    supervisor->configuration->edges, why))
 		return EXIT_FAILED;
 	listeners_keep(&supervisor->listeners, &fresh);
-	if (!listen_controls(supervisor, why) ||
-		!state_keep_bundle(&supervisor->state, &supervisor->configuration->bundle,
-			&supervisor->owner, why))
+	bool listening = listen_controls(supervisor, why);
+	if (!is_there_or_full(supervisor, listening, why))
+		return EXIT_FAILED;
+	bool kept = state_keep_bundle(
+		&supervisor->state, &supervisor->configuration->bundle, &supervisor->owner, why);
+	if (!is_there_or_full(supervisor, kept, why))
 		return EXIT_FAILED;
 	return EXIT_ENDED;
 }
@@ -309,6 +337,8 @@ int supervisor_check(const char *config)
 		configuration_show(configuration, &shown);
 	else
 		fprintf(stderr, "posternd: %.*s\n", SLICE_ARGS(text_slice(&why)));
+	if (good && policy_proof(configuration->policy))
+		text_proof(&shown, configuration->policy, policy_proof(configuration->policy));
 	fprintf(stderr, "%.*s", SLICE_ARGS(text_slice(&shown)));
 	if (good)
 		fprintf(stderr, "posternd: %s is good (policy %s)\n",

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking others about a session. The contract is in inquiry.h. */
+#include "smtpin/inquiry.h"
+
+#include "base/panic.h"
+#include "dns/client.h"
+#include "dns/host.h"
+#include "dns/list.h"
+
+struct inquiry {
+	struct list link; /* of the session's, when it has ended */
+	struct session *session;
+	struct arena *arena;
+	struct list questions;
+	size_t answered;
+	struct task_group group;
+};
+
+struct question {
+	struct list link;   /* of its inquiry */
+	struct list queued; /* of the edge's, while too many are at work */
+	struct inquiry *inquiry;
+	struct slice domain; /* it asks about; empty: none, or the client */
+	mono_ns until;
+	bool done;
+	struct fact_answer answer; /* fact and argument from the beginning */
+};
+
+/* ---- what is asked of DNS ---- */
+
+/* Fills the answer; anything but WAIT_READY: cancelled. */
+typedef enum wait ask_function(
+	struct task *task, const struct question *question, struct fact_answer *answer);
+
+static struct dns *question_dns(const struct question *question)
+{
+	return question->inquiry->session->edge->dns;
+}
+
+static enum wait ask_client_name(
+	struct task *task, const struct question *question, struct fact_answer *answer)
+{
+	struct host_names names;
+	enum wait end = host_confirm(task, question_dns(question),
+		&question->inquiry->session->client, question->inquiry->arena, &names);
+
+	if (end != WAIT_READY)
+		return end;
+	answer->unknown = names.unknown;
+	answer->text = names.count ? names.names[0] : SLICE_NONE;
+	answer->texts = names.names;
+	answer->text_count = names.count;
+	answer->because = names.because;
+	return WAIT_READY;
+}
+
+static bool list_is_believed(const struct question *question, struct slice *why)
+{
+	const struct edge *edge = question->inquiry->session->edge;
+	enum fact fact = question->answer.fact;
+	bool of_domains = fact != FACT_LISTED && fact != FACT_ALLOWED;
+
+	*why = SLICE_NONE;
+	return !edge->names ||
+	       dns_client_believes(edge->names, question->answer.argument, of_domains, why);
+}
+
+static void take_list_answer(const struct list_answer *found, struct fact_answer *answer)
+{
+	answer->unknown = found->verdict == LIST_CANNOT_TELL;
+	answer->addresses = found->addresses;
+	answer->address_count = found->count;
+	answer->because = found->because;
+}
+
+static enum wait ask_list(
+	struct task *task, const struct question *question, struct fact_answer *answer)
+{
+	const struct inquiry *inquiry = question->inquiry;
+	enum fact fact = answer->fact;
+	struct slice zone = answer->argument, why;
+	struct list_answer found = {.verdict = LIST_HAS_NOT, .because = SLICE("no domain name")};
+	enum wait end = WAIT_READY;
+
+	if (!list_is_believed(question, &why)) {
+		answer->unknown = true;
+		answer->because = arena_format(
+			inquiry->arena, "the list is not believed: %.*s", SLICE_ARGS(why));
+		return WAIT_READY;
+	}
+	if (fact == FACT_LISTED || fact == FACT_ALLOWED)
+		end = list_ask_address(task, question_dns(question), zone,
+			&inquiry->session->client, inquiry->arena, &found);
+	else if (question->domain.len)
+		end = list_ask_domain(task, question_dns(question), zone, question->domain,
+			inquiry->arena, &found);
+	if (end == WAIT_READY)
+		take_list_answer(&found, answer);
+	return end;
+}
+
+/* An address literal is an address; policy.md: of a null sender nothing is asked. */
+static enum wait ask_reach(
+	struct task *task, const struct question *question, struct fact_answer *answer)
+{
+	enum reach reach = REACH_YES;
+	enum wait end = WAIT_READY;
+
+	if (question->domain.len)
+		end = domain_reach(task, question_dns(question), question->domain,
+			question->inquiry->arena, &reach, &answer->because);
+	answer->unknown = reach == REACH_CANNOT_TELL;
+	answer->yes = reach == REACH_NO;
+	if (answer->yes && slice_is(answer->because, SLICE(NULL_MX_WORDS)))
+		answer->text = SLICE("null MX");
+	return end;
+}
+
+static const struct {
+	enum fact fact;
+	ask_function *ask;
+} askers[] = {
+	{FACT_CLIENT_NAME, ask_client_name},
+	{FACT_LISTED, ask_list},
+	{FACT_ALLOWED, ask_list},
+	{FACT_HELO_LISTED, ask_list},
+	{FACT_SENDER_DOMAIN_LISTED, ask_list},
+	{FACT_SENDER_UNREACHABLE, ask_reach},
+};
+
+static ask_function *asker_of(enum fact fact)
+{
+	for (size_t i = 0; i < sizeof askers / sizeof *askers; i++)
+		if (askers[i].fact == fact)
+			return askers[i].ask;
+	return NULL;
+}
+
+/* The domain that a question of this fact is about, in the one form. */
+static struct slice domain_of(const struct session *session, enum fact fact, struct arena *arena)
+{
+	const struct transaction *transaction = session->transaction;
+	struct slice domain = SLICE_NONE;
+
+	if (fact == FACT_HELO_LISTED)
+		return domain_normalise(session_helo(session), arena, &domain) ? domain
+									       : SLICE_NONE;
+	if (transaction && !transaction->mail.sender.is_literal)
+		domain = arena_slice(arena, transaction->mail.sender.domain);
+	return domain;
+}
+
+/* ---- one question ---- */
+
+static void question_end(struct question *question, const struct fact_answer *answer)
+{
+	if (question->done)
+		return;
+	question->answer = *answer;
+	question->done = true;
+	question->inquiry->answered++;
+	gate_open(&question->inquiry->session->answered);
+}
+
+static void question_fail(struct question *question, struct slice because)
+{
+	struct fact_answer answer = question->answer;
+
+	answer.unknown = true;
+	answer.because = because;
+	question_end(question, &answer);
+}
+
+static void start_queued(struct edge *edge);
+
+static void question_run(struct task *task, void *arg)
+{
+	struct question *question = arg;
+	struct edge *edge = question->inquiry->session->edge;
+	struct fact_answer answer = question->answer;
+
+	task_limit(task, question->until - loop_mono(edge->loop));
+	if (asker_of(answer.fact)(task, question, &answer) == WAIT_READY)
+		question_end(question, &answer);
+	edge->asking--;
+	start_queued(edge);
+}
+
+static void question_start(struct question *question)
+{
+	struct edge *edge = question->inquiry->session->edge;
+
+	edge->asking++;
+	if (group_start(&question->inquiry->group, "fact", question_run, question))
+		return;
+	edge->asking--;
+	question_fail(question, SLICE("there is no memory to ask"));
+}
+
+static void start_queued(struct edge *edge)
+{
+	while (edge->asking < ASKING_MOST && !list_is_empty(&edge->questions))
+		question_start(LIST_OBJECT(struct question, list_take(&edge->questions), queued));
+}
+
+static void question_begin(struct inquiry *inquiry, const struct wanted *wanted)
+{
+	struct edge *edge = inquiry->session->edge;
+	struct question *question = ARENA_NEW(inquiry->arena, struct question);
+
+	*question = (struct question){
+		.inquiry = inquiry,
+		.domain = domain_of(inquiry->session, wanted->fact, inquiry->arena),
+		.until = loop_mono(edge->loop) + ANSWER_PATIENCE,
+		.answer = {.fact = wanted->fact,
+			.argument = arena_slice(inquiry->arena, wanted->argument)},
+	};
+	list_append(&inquiry->questions, &question->link);
+	if (!asker_of(wanted->fact))
+		question_fail(question, SLICE("this version does not find it out"));
+	else if (!edge->dns)
+		question_fail(question, SLICE("there is no resolver"));
+	else if (edge->asking < ASKING_MOST)
+		question_start(question);
+	else
+		list_append(&edge->questions, &question->queued);
+}
+
+/* ---- inquiries ---- */
+
+static struct inquiry *inquiry_new(struct session *session)
+{
+	struct arena *arena = edge_arena_take(session->edge);
+	struct inquiry *inquiry = ARENA_NEW(arena, struct inquiry);
+
+	inquiry->session = session;
+	inquiry->arena = arena;
+	list_init(&inquiry->questions);
+	group_init(&inquiry->group, session->edge->loop);
+	return inquiry;
+}
+
+/* Where a question about this fact belongs: it lives as long as what it is about. */
+static struct inquiry *inquiry_for(struct session *session, enum fact fact)
+{
+	enum stage stage = fact_row(fact)->stage;
+	struct inquiry **inquiry = stage == STAGE_CONNECT ? &session->of_client
+				   : stage == STAGE_HELO  ? &session->of_helo
+							  : &session->transaction->inquiry;
+
+	if (!*inquiry)
+		*inquiry = inquiry_new(session);
+	return *inquiry;
+}
+
+/* Those there are, NULL between them. */
+struct inquiries {
+	struct inquiry *at[3];
+};
+
+static struct inquiries inquiries_of(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+
+	return (struct inquiries){
+		{session->of_client, session->of_helo, transaction ? transaction->inquiry : NULL}};
+}
+
+static struct question *question_find(
+	const struct session *session, enum fact fact, struct slice argument)
+{
+	struct inquiries all = inquiries_of(session);
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!all.at[i])
+			continue;
+		LIST_EACH (struct question, question, &all.at[i]->questions, link)
+			if (question->answer.fact == fact &&
+				slice_is_nocase(question->answer.argument, argument))
+				return question;
+	}
+	return NULL;
+}
+
+void inquiry_end(struct session *session, struct inquiry **inquiry)
+{
+	if (!*inquiry)
+		return;
+	LIST_EACH (struct question, question, &(*inquiry)->questions, link)
+		if (list_is_linked(&question->queued))
+			list_remove(&question->queued);
+	group_cancel(&(*inquiry)->group);
+	list_append(&session->left, &(*inquiry)->link);
+	*inquiry = NULL;
+}
+
+/* They have been cancelled, so this takes a turn; it is waited for even when we are cancelled. */
+void inquiries_reap(struct task *task, struct session *session)
+{
+	while (!list_is_empty(&session->left)) {
+		struct inquiry *inquiry =
+			LIST_OBJECT(struct inquiry, list_take(&session->left), link);
+		while (inquiry->group.running)
+			if (group_wait(task, &inquiry->group) != WAIT_READY)
+				break;
+		edge_arena_give(session->edge, inquiry->arena);
+	}
+}
+
+/* ---- facts ---- */
+
+void facts_add_answers(const struct session *session, struct facts *facts)
+{
+	struct inquiries all = inquiries_of(session);
+	size_t count = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		count += all.at[i] ? all.at[i]->answered : 0;
+	if (!count)
+		return;
+	struct fact_answer *answers = ARENA_ARRAY(session->scratch, struct fact_answer, count);
+	facts->answers = answers;
+	for (size_t i = 0; i < 3; i++) {
+		if (!all.at[i])
+			continue;
+		LIST_EACH (struct question, question, &all.at[i]->questions, link)
+			if (question->done)
+				answers[facts->answer_count++] = question->answer;
+	}
+}
+
+static bool needs_answers(const struct session *session)
+{
+	return session->transaction ? session->transaction->needs.answers
+				    : session->edge->needs.answers;
+}
+
+static size_t begin_wanted(struct session *session, const struct facts *facts, enum stage stage,
+	const struct wanted **wanted)
+{
+	size_t count =
+		policy_wanted(session_policy(session), facts, stage, session->scratch, wanted);
+
+	for (size_t i = 0; i < count; i++)
+		if (!question_find(session, (*wanted)[i].fact, (*wanted)[i].argument))
+			question_begin(inquiry_for(session, (*wanted)[i].fact), &(*wanted)[i]);
+	return count;
+}
+
+void facts_ask(struct session *session, enum stage stage)
+{
+	struct facts facts;
+	const struct wanted *wanted;
+
+	if (!needs_answers(session))
+		return;
+	facts_gather(session, NULL, &facts);
+	begin_wanted(session, &facts, stage, &wanted);
+}
+
+/* False while one of them is open. What has had its time ends without an answer. */
+static bool some_answered(
+	struct session *session, const struct wanted *wanted, size_t count, mono_ns *until)
+{
+	mono_ns now = loop_mono(session->edge->loop);
+	bool some = false;
+
+	*until = NEVER;
+	for (size_t i = 0; i < count; i++) {
+		struct question *question =
+			question_find(session, wanted[i].fact, wanted[i].argument);
+		if (!question->done && question->until <= now)
+			question_fail(question, SLICE("no answer in time"));
+		some |= question->done;
+		if (question->until < *until)
+			*until = question->until;
+	}
+	return some;
+}
+
+/* Each answer may make others needless, so each is looked at. */
+bool facts_await(struct task *task, struct session *session,
+	const struct offered_recipient *recipient, enum stage stage, struct facts *facts)
+{
+	const struct wanted *wanted;
+	mono_ns until;
+	enum wait end = WAIT_READY;
+
+	for (;;) {
+		facts_gather(session, recipient, facts);
+		size_t count =
+			needs_answers(session) ? begin_wanted(session, facts, stage, &wanted) : 0;
+		if (!count)
+			return true;
+		if (some_answered(session, wanted, count, &until))
+			continue;
+		mono_ns outer = task_limit(task, until - loop_mono(session->edge->loop));
+		end = gate_wait(task, &session->answered, "answers about a client");
+		task_restore(task, outer);
+		if (end == WAIT_CANCELLED)
+			return false;
+	}
+}
