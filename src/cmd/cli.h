@@ -59,6 +59,8 @@ void cli_usage(const struct command *command, bool wrong);
 void cli_print(const struct text *text); /* to standard output */
 enum exit_status cli_fail(enum exit_status status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* "2h" ago, or a time as text_time() writes it (past.c). */
+bool cli_read_since(struct slice s, wall_ns *since);
 /* The configuration, checked; NULL with its complaints on standard error. */
 struct policy *cli_policy(const struct cli *cli);
 
@@ -70,11 +72,30 @@ enum asked daemon_ask(const struct policy *policy, json_t *question,
 /* The state folder's path with `name` behind it, NUL-terminated, in the arena. */
 const char *daemon_path(const struct policy *policy, const char *name, struct arena *arena);
 
-/* The commands, in trial.c, past.c, live.c and completion.c. */
+/* Shows what this host's journal has of an id; nothing at all where it has nothing (past.c). */
+void why_of_id(struct cli *cli, uint64_t id);
+
+/* live.c: asks the daemon and shows each line of the answer; EXIT_YES with the lines counted, else
+ * what is wrong has been said. */
+enum exit_status cli_ask(struct cli *cli, json_t *question,
+	void (*view)(struct text *out, const json_t *line), size_t *lines);
+/* damage.c: parts of run_queue() */
+enum exit_status queue_damage(struct cli *cli);
+enum exit_status queue_clear(struct cli *cli, bool salvage);
+
+/* The commands, in trial.c, past.c, audit.c, live.c and completion.c. */
 enum exit_status run_check(struct cli *cli);
 enum exit_status run_trial(struct cli *cli);
 enum exit_status run_why(struct cli *cli);
 enum exit_status run_log(struct cli *cli);
+enum exit_status run_explain(struct cli *cli);
+enum exit_status run_audit(struct cli *cli);
+enum exit_status run_replay(struct cli *cli);
+enum exit_status run_who(struct cli *cli);
+enum exit_status run_diff(struct cli *cli);
+enum exit_status run_policy(struct cli *cli);
+enum exit_status run_limits(struct cli *cli);
+enum exit_status run_shadow(struct cli *cli);
 enum exit_status run_queue(struct cli *cli);
 enum exit_status run_status(struct cli *cli);
 enum exit_status run_sessions(struct cli *cli);

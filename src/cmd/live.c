@@ -32,7 +32,7 @@ static void show_line(void *owner, json_t *line)
 }
 
 /* EXIT_YES with what was shown counted; else what is wrong has been said. */
-static enum exit_status ask(struct cli *cli, json_t *question,
+enum exit_status cli_ask(struct cli *cli, json_t *question,
 	void (*view)(struct text *out, const json_t *line), size_t *lines)
 {
 	struct showing showing = {cli, view, 0};
@@ -58,14 +58,14 @@ enum exit_status run_status(struct cli *cli)
 {
 	size_t lines;
 
-	return ask(cli, json_pack("{s:s}", "ask", "status"), view_status, &lines);
+	return cli_ask(cli, json_pack("{s:s}", "ask", "status"), view_status, &lines);
 }
 
 enum exit_status run_sessions(struct cli *cli)
 {
 	size_t lines;
 	enum exit_status status =
-		ask(cli, json_pack("{s:s}", "ask", "sessions"), view_session, &lines);
+		cli_ask(cli, json_pack("{s:s}", "ask", "sessions"), view_session, &lines);
 
 	if (status == EXIT_YES && lines == 0 && !cli->json)
 		puts("nobody is connected");
@@ -76,7 +76,7 @@ enum exit_status run_reload(struct cli *cli)
 {
 	size_t lines;
 	enum exit_status status =
-		ask(cli, json_pack("{s:s}", "ask", "reload"), view_reload, &lines);
+		cli_ask(cli, json_pack("{s:s}", "ask", "reload"), view_reload, &lines);
 
 	/* Our own look at the file has said what is wrong: the daemon would say the same. */
 	return status == EXIT_USAGE ? EXIT_NO : status;
@@ -98,7 +98,7 @@ static enum exit_status queue_list(struct cli *cli)
 	json_object_set_new(question, "limit", json_integer((json_int_t)limit));
 	if (to.len)
 		json_object_set_new(question, "to", json_stringn(to.at, to.len));
-	enum exit_status status = ask(cli, question, view_queue_line, &lines);
+	enum exit_status status = cli_ask(cli, question, view_queue_line, &lines);
 	if (status == EXIT_YES && lines == 0 && !cli->json)
 		puts("the queue is empty");
 	return status;
@@ -111,7 +111,7 @@ static enum exit_status queue_show(struct cli *cli)
 
 	if (cli_operand_count(cli) != 2)
 		return cli_fail(EXIT_USAGE, "queue show wants one id");
-	return ask(cli, json_pack("{s:s,s:s%}", "ask", "queue-show", "id", id.at, id.len),
+	return cli_ask(cli, json_pack("{s:s,s:s%}", "ask", "queue-show", "id", id.at, id.len),
 		view_message, &lines);
 }
 
@@ -136,7 +136,7 @@ static enum exit_status queue_act(struct cli *cli, struct slice act)
 	} else {
 		json_object_set_new(question, "ids", ids);
 	}
-	return ask(cli, question, view_acted, &lines);
+	return cli_ask(cli, question, view_acted, &lines);
 }
 
 enum exit_status run_queue(struct cli *cli)
@@ -148,8 +148,14 @@ enum exit_status run_queue(struct cli *cli)
 		return queue_list(cli);
 	if (slice_is(word, SLICE("show")))
 		return queue_show(cli);
+	if (slice_is(word, SLICE("damage")))
+		return queue_damage(cli);
+	if (slice_is(word, SLICE("salvage")) || slice_is(word, SLICE("discard")))
+		return queue_clear(cli, slice_is(word, SLICE("salvage")));
 	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
 		if (slice_is(word, slice_of(acts[i])))
 			return queue_act(cli, word);
-	return cli_fail(EXIT_USAGE, "queue knows show, retry, hold, release, remove and bounce");
+	return cli_fail(EXIT_USAGE,
+		"queue knows show, retry, hold, release, remove, bounce, damage, salvage and "
+		"discard");
 }

@@ -10,6 +10,7 @@
 
 #include "base/id.h"
 #include "cmd/cli.h"
+#include "diagnose/again.h"
 #include "diagnose/check.h"
 #include "diagnose/told.h"
 #include "journal/read.h"
@@ -18,8 +19,7 @@ enum { WHY_MOST = 20 };
 
 /* ---- which lines ---- */
 
-/* "2h" ago, or a time as text_time() writes it. */
-static bool read_since(struct slice s, wall_ns *since)
+bool cli_read_since(struct slice s, wall_ns *since)
 {
 	static const struct {
 		char unit;
@@ -62,7 +62,7 @@ static enum exit_status read_selection(struct cli *cli, struct selection *select
 		return cli_fail(EXIT_USAGE, "\"%.*s\" is not an id like 7K3Q-9MZD-2C4T",
 			SLICE_ARGS(cli_operand(cli, 0)));
 	if (cli_has(cli, "--since") &&
-		!read_since(cli_value(cli, "--since"), &selection->query.since))
+		!cli_read_since(cli_value(cli, "--since"), &selection->query.since))
 		return cli_fail(EXIT_USAGE, "--since takes a time, or 30m, 2h, 3d");
 	if (cli_has(cli, "-n") && !slice_number(cli_value(cli, "-n"), 10000000, &selection->limit))
 		return cli_fail(EXIT_USAGE, "-n takes a number");
@@ -247,12 +247,14 @@ static json_t *events_of(const json_t *lines, const json_t *decision)
 	return events;
 }
 
-static void tell_why(const json_t *lines, const json_t *decision, const struct policy *current)
+static void tell_why(const json_t *lines, json_t *decision, const struct policy *current)
 {
 	struct text out = TEXT_GROWING;
 	struct policy *policy = policy_of(current, told_text(decision, "policy"));
 	json_t *events = events_of(lines, decision);
 
+	if (policy)
+		again_complete(decision, policy);
 	told_decision(&out, decision, policy);
 	told_deliveries(&out, events);
 	text_char(&out, '\n');
@@ -260,6 +262,19 @@ static void tell_why(const json_t *lines, const json_t *decision, const struct p
 	json_decref(events);
 	policy_unref(policy);
 	text_free(&out);
+}
+
+static void complete_all(const json_t *lines, const struct policy *current)
+{
+	for (size_t i = 0; i < json_array_size(lines) && i < WHY_MOST; i++) {
+		json_t *line = json_array_get(lines, i);
+		struct policy *policy = told_text(line, "decision").len
+						? policy_of(current, told_text(line, "policy"))
+						: NULL;
+		if (policy)
+			again_complete(line, policy);
+		policy_unref(policy);
+	}
 }
 
 static bool is_story(const json_t *line, bool kept_too)
@@ -284,12 +299,13 @@ static enum exit_status show_why(
 	bool kept_too = count_stories(lines) == 0;
 
 	if (cli->json) {
+		complete_all(lines, policy);
 		json_dumpf(lines, stdout, JSON_INDENT(1));
 		putchar('\n');
 		return count ? EXIT_YES : EXIT_NO;
 	}
 	for (size_t i = 0; i < count; i++) {
-		const json_t *line = json_array_get(lines, i);
+		json_t *line = json_array_get(lines, i);
 		if (!is_story(line, kept_too))
 			continue;
 		if (++decisions <= WHY_MOST)
@@ -304,6 +320,27 @@ static enum exit_status show_why(
 		text_free(&out);
 	}
 	return count ? EXIT_YES : cli_fail(EXIT_NO, "the journal holds nothing of it");
+}
+
+void why_of_id(struct cli *cli, uint64_t id)
+{
+	struct selection selection = {.limit = 1000, .query = {.id = id, .newest_first = true}};
+	struct policy *policy = cli_policy(cli);
+	struct text words = TEXT_GROWING;
+	json_t *lines = json_array();
+	struct from_files files = {gather_line, lines, NULL, selection.limit};
+
+	if (policy &&
+		(daemon_ask(policy, question_of(cli, &selection), gather_line, lines, &words) ==
+				ASKED ||
+			ask_files(policy, &selection, &files, &words) == ASKED) &&
+		json_array_size(lines)) {
+		puts("\nWhat this host's journal knows of it:\n");
+		(void)show_why(cli, lines, policy);
+	}
+	json_decref(lines);
+	text_free(&words);
+	policy_unref(policy);
 }
 
 enum exit_status run_why(struct cli *cli)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accounts/accounts.h"
 #include "control/control.h"
 #include "dns/resolver.h"
 #include "policy/policy.h"
@@ -17,22 +18,37 @@
 
 #define USUAL_CONFIGURATION "/etc/postern/postern.conf"
 
+static void take_lists(
+	const struct policy *policy, struct arena *arena, struct resolver_settings *settings)
+{
+	const struct policy_zone *zones;
+	size_t count = policy_zones(policy, arena, &zones);
+	struct list_name *lists = ARENA_ARRAY(arena, struct list_name, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		lists[i] =
+			(struct list_name){arena_slice(arena, zones[i].zone), zones[i].of_domains};
+	settings->lists = lists;
+	settings->list_count = count;
+}
+
 /* dns/ lies below policy/ and does not know how a bundle is read. */
-static bool resolver_of_bundle(
-	struct slice bundle, struct arena *arena, struct slice *servers, struct text *why)
+static bool resolver_of_bundle(struct slice bundle, struct arena *arena,
+	struct resolver_settings *settings, struct text *why)
 {
 	struct policy *policy = policy_of_bundle(bundle, why);
 
 	if (!policy)
 		return false;
-	*servers = arena_slice(arena, policy_settings(policy)->resolver);
+	settings->servers = arena_slice(arena, policy_settings(policy)->resolver);
+	take_lists(policy, arena, settings);
 	policy_unref(policy);
 	return true;
 }
 
 static const struct resolver_role resolver = RESOLVER_ROLE(resolver_of_bundle);
 static const struct role_kind *const kinds[] = {
-	&resolver.kind, &control_role, &queue_role, &out_role, &edge_role};
+	&resolver.kind, &control_role, &accounts_role, &queue_role, &out_role, &edge_role};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char usage[] =

@@ -103,6 +103,13 @@ static bool answer_queue(struct task *task, struct control *control,
 	return pass_on(task, control, ROLE_QUEUE, question, out);
 }
 
+static bool answer_limits(struct task *task, struct control *control,
+	struct control_session *session, const json_t *question, struct text *out)
+{
+	(void)session;
+	return pass_on(task, control, ROLE_ACCOUNTS, question, out);
+}
+
 static bool answer_sessions(struct task *task, struct control *control,
 	struct control_session *session, const json_t *question, struct text *out)
 {
@@ -143,8 +150,12 @@ static const struct command {
 	{SLICE("status"), answer_status},
 	{SLICE("sessions"), answer_sessions},
 	{SLICE("queue"), answer_queue},
+	{SLICE("queue-left"), answer_queue},
 	{SLICE("queue-show"), answer_queue},
 	{SLICE("queue-act"), answer_queue},
+	{SLICE("queue-damage"), answer_queue},
+	{SLICE("queue-clear"), answer_queue},
+	{SLICE("limits"), answer_limits},
 	{SLICE("log"), control_log},
 	{SLICE("reload"), answer_reload},
 };
@@ -169,8 +180,8 @@ bool control_answer(struct task *task, struct control *control, struct control_s
 	if (command)
 		answered = command->answer(task, control, session, question, out);
 	else if (question)
-		text_put(out, SLICE("\"ask\" is none of: status sessions queue queue-show "
-				    "queue-act log reload"));
+		text_put(out, SLICE("\"ask\" is none of: status sessions queue queue-left "
+				    "queue-show queue-act limits log reload"));
 	json_decref(question);
 	return answered;
 }

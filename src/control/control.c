@@ -10,24 +10,7 @@
 #include "base/panic.h"
 #include "control/state.h"
 
-static const mono_ns flush_interval = NS_PER_S;
-
 /* ---- the journal ---- */
-
-static void journal_tick(struct timer *timer)
-{
-	struct control *control = LIST_OBJECT(struct control, timer, tick);
-	wall_ns now = loop_wall(control->role->loop);
-
-	if (control->journal) {
-		if (journal_files_flush(control->journal, now) == STATUS_FAILED)
-			role_log(control->role, LEVEL_ERROR, "journal",
-				"the journal cannot be written: %m; lines dropped so far: %llu",
-				(unsigned long long)journal_files_dropped(control->journal));
-		journal_files_tend(control->journal, now);
-	}
-	timer_set(timer, loop_mono(control->role->loop) + flush_interval);
-}
 
 static void journal_line(struct control *control, struct slice line)
 {
@@ -48,21 +31,15 @@ static void journal_dropped(struct control *control, struct slice body)
 		journal_files_count_dropped(control->journal, count);
 }
 
-/* Kept means: handed to the journal's buffer. A crash of this process repeats what queue was not
- * told of; a crash of the host may lose a second of events, never of mail. */
+/* It is acknowledged when its line is durable (keep.c). */
 static void delivery_event(struct neighbour *from, struct slice body)
 {
 	struct report_event event;
-	char reply[16];
-	struct writer out = writer_over(reply, sizeof reply);
 
 	if (!report_event_read(body, &event))
 		return;
 	journal_line(from->control, event.line);
-	report_count_write(&out, event.sequence);
-	/* Full: the queue repeats the event, and is told then. */
-	if (channel_send(from->channel, REPORT_HAVE, writer_slice(&out), -1) != SENT)
-		return;
+	from->heard = event.sequence;
 }
 
 /* ---- neighbours ---- */
@@ -83,6 +60,8 @@ static void neighbour_receive(
 		delivery_event(from, body);
 	else if (type == REPORT_ANSWER)
 		control_take_answer(from->control, body);
+	else if (type == REPORT_SYNC)
+		gate_open(&from->control->keep_now);
 }
 
 static void neighbour_gone(void *owner, struct channel *channel)
@@ -143,9 +122,10 @@ static void *control_start(struct role *role)
 	list_init(&control->questions);
 	list_init(&control->sessions);
 	list_init(&control->followers);
-	timer_init(&control->tick, role->loop, journal_tick);
+	gate_init(&control->keep_now);
 	control->pool = offload_open(role->loop, 1);
-	panic_if(!control->pool, "control: no thread for reading the journal: %m");
+	control->syncs = offload_open(role->loop, 1);
+	panic_if(!control->pool || !control->syncs, "control: no thread for the journal: %m");
 	neighbour_add(control, ROLE_SUPERVISOR, 0);
 	return control;
 }
@@ -196,7 +176,8 @@ static void control_grant(void *state, const struct setup_grant *grant, int fd)
 	case GRANT_LISTENER:
 	case GRANT_SPOOL_FOLDER:
 	case GRANT_POLICY_FOLDER:
-	case GRANT_STATE_FOLDER: break;
+	case GRANT_STATE_FOLDER:
+	case GRANT_ACCOUNTS_FOLDER: break;
 	}
 	close(fd); /* of no use here yet */
 }
@@ -205,7 +186,9 @@ static void control_go(void *state)
 {
 	struct control *control = state;
 
-	timer_set(&control->tick, loop_mono(control->role->loop) + flush_interval);
+	control->keeping =
+		task_start(control->role->loop, "journal", control_keep_journal, control);
+	panic_if(!control->keeping, "no memory for the journal's task");
 	for (size_t i = 0; i < control->socket_count; i++)
 		if (!task_start(control->role->loop, "control socket", control_accept,
 			    &control->sockets[i]))
@@ -219,7 +202,7 @@ static void control_stop(void *state)
 	struct control *control = state;
 
 	control->stopping = true;
-	timer_clear(&control->tick);
+	control_keep_last(control);
 	journal_files_close(control->journal, loop_wall(control->role->loop));
 	control->journal = NULL;
 	role_has_ended(control->role);

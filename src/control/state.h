@@ -26,6 +26,8 @@ struct neighbour {
 	unsigned slot;
 	struct channel *channel; /* NULL for the supervisor: role->supervisor */
 	bool gone;
+	uint64_t heard; /* the last delivery event that came */
+	uint64_t told;  /* the last it was told we have */
 };
 
 enum { CONTROL_SOCKETS_MAX = 16 };
@@ -38,8 +40,9 @@ struct control {
 	struct role *role;
 	struct policy *policy, *prepared;
 	struct journal_files *journal;
-	struct timer tick;  /* flushes the journal, removes old days */
-	int journal_folder; /* -1 until granted */
+	bool keeping;         /* the task of keep.c runs */
+	struct gate keep_now; /* opened when it is not to wait for its second */
+	int journal_folder;   /* -1 until granted */
 	struct slice journal_path;
 	struct control_socket sockets[CONTROL_SOCKETS_MAX];
 	size_t socket_count;
@@ -48,6 +51,7 @@ struct control {
 	struct list sessions;  /* struct control_session, for their number */
 	struct list followers; /* struct follower: sessions that follow the log */
 	struct offload *pool;  /* reads the journal */
+	struct offload *syncs; /* makes it durable */
 	uint32_t last_request;
 	uint64_t lines, dropped; /* since the start */
 	bool stopping;
@@ -67,6 +71,12 @@ enum { ANSWER_MAX = 64 << 20 }; /* bytes of one role's answer; a longer one is a
 
 /* control.c */
 struct neighbour *control_neighbour(struct control *control, enum role_name name);
+
+/* keep.c: the task that writes the journal every second, makes it durable, and then tells queue
+ * which events it need not repeat. It ends when cancelled. */
+void control_keep_journal(struct task *task, void *control);
+/* The same at once, in the loop: at the end. */
+void control_keep_last(struct control *control);
 
 /* ask.c: JSON in, JSON lines out. False with words in `answer` where the role is away or did not
  * answer within 10 s. */

@@ -2,7 +2,9 @@
 /* Checking a configuration. The contract is in check.h. */
 #include "diagnose/check.h"
 
-static void gather(const char *path, struct arena *arena, struct bundle *bundle)
+#include "policy/proof.h"
+
+void check_gather(const char *path, struct arena *arena, struct bundle *bundle)
 {
 	if (path)
 		bundle_gather(path, arena, bundle);
@@ -24,6 +26,10 @@ static void put_json(struct text *out, const struct complaints *complaints, cons
 	if (policy) {
 		text_put(out, SLICE(",\"policy\":"));
 		text_json(out, slice_of(policy_hash(policy)));
+	}
+	if (policy && policy_proof(policy)) {
+		text_put(out, SLICE(",\"proof\":"));
+		text_proof_json(out, policy, policy_proof(policy));
 	}
 	text_put(out, SLICE(",\"complaints\":["));
 	for (size_t i = 0; i < complaints->count; i++) {
@@ -65,12 +71,14 @@ struct policy *check_load(const char *path, bool json, struct text *out)
 	struct bundle bundle;
 
 	complaints_init(&complaints);
-	gather(path, arena, &bundle);
+	check_gather(path, arena, &bundle);
 	struct policy *policy = policy_load(&bundle, &complaints);
 	if (json) {
 		put_json(out, &complaints, path, policy);
 	} else {
 		put_complaints(out, &complaints);
+		if (policy && policy_proof(policy))
+			text_proof(out, policy, policy_proof(policy));
 		put_verdict(out, &complaints, path, policy);
 	}
 	complaints_free(&complaints);
@@ -95,7 +103,7 @@ struct policy *check_quietly(const char *path, struct text *out)
 	struct arena *arena = arena_new();
 	struct bundle bundle;
 
-	gather(path, arena, &bundle);
+	check_gather(path, arena, &bundle);
 	struct policy *policy = check_bundle(&bundle, out);
 	arena_free(arena);
 	return policy;

@@ -106,6 +106,42 @@ static void tell_out(struct text *out, const json_t *status)
 		number(status, "connections"), number(status, "destinations"));
 }
 
+static void tell_list(struct text *out, const json_t *list)
+{
+	bool tested = json_object_get(list, "believed") != NULL;
+	bool believed = json_is_true(json_object_get(list, "believed"));
+
+	text_put(out, SLICE("           list "));
+	put_text(out, list, "zone");
+	text_put(out, !tested    ? SLICE(" is being tested")
+		      : believed ? SLICE(" is believed")
+				 : SLICE(" is not believed: "));
+	put_text(out, list, "why");
+	text_char(out, '\n');
+}
+
+static void tell_resolver(struct text *out, const json_t *status)
+{
+	const json_t *lists = json_object_get(status, "lists");
+
+	text_format(out, "resolver   %lld questions, %lld waiting; answers are %svalidated\n",
+		number(status, "asked"), number(status, "waiting"),
+		json_is_true(json_object_get(status, "dnssec")) ? "" : "not ");
+	for (size_t i = 0; i < json_array_size(lists); i++)
+		tell_list(out, json_array_get(lists, i));
+}
+
+static void tell_accounts(struct text *out, const json_t *status)
+{
+	text_format(out, "accounts   %lld counters of limits, %lld times full",
+		number(status, "counters"), number(status, "full"));
+	if (number(status, "forgotten"))
+		text_format(out, ", %lld forgotten for want of room", number(status, "forgotten"));
+	if (!json_is_true(json_object_get(status, "written")))
+		text_put(out, SLICE(", not written to the disk"));
+	text_char(out, '\n');
+}
+
 static void tell_control(struct text *out, const json_t *status)
 {
 	text_format(out, "journal    %lld lines, %lld lost\n", number(status, "lines"),
@@ -120,6 +156,8 @@ static const struct {
 	{SLICE("edge"), tell_edge},
 	{SLICE("queue"), tell_queue},
 	{SLICE("out"), tell_out},
+	{SLICE("accounts"), tell_accounts},
+	{SLICE("resolver"), tell_resolver},
 	{SLICE("control"), tell_control},
 };
 

@@ -233,12 +233,26 @@ static void put_trace(struct text *out, const json_t *decision, const struct pol
 		put_trace_entry(out, json_array_get(trace, i), policy);
 }
 
+/* For the administrator alone (doc/policy.md, "The trace"). */
+static void put_nearest(struct text *out, const json_t *nearest)
+{
+	if (json_array_size(nearest) == 0)
+		return;
+	text_put(out, SLICE("\nIt would have been accepted with\n"));
+	for (size_t i = 0; i < json_array_size(nearest); i++) {
+		text_put(out, SLICE("  "));
+		text_escaped(out, slice_of(json_string_value(json_array_get(nearest, i))));
+		text_char(out, '\n');
+	}
+}
+
 void told_decision(struct text *out, const json_t *decision, const struct policy *policy)
 {
 	put_heading(out, decision);
 	put_clause(out, "granted by", json_object_get(decision, "grant"));
 	put_clause(out, "decided by", json_object_get(decision, "clause"));
 	put_explanation(out, told_text(decision, "reason"));
+	put_nearest(out, json_object_get(decision, "nearest"));
 	put_trace(out, decision, policy);
 }
 

@@ -3,6 +3,7 @@
 #include "diagnose/trial.h"
 
 #include "journal/journal.h"
+#include "wire/author.h"
 
 static bool read_address(struct slice given, const char *option, struct arena *arena,
 	struct mailbox *mailbox, struct text *words)
@@ -29,12 +30,106 @@ static bool read_address(struct slice given, const char *option, struct arena *a
 	return fault == MAILBOX_OK;
 }
 
-static bool read_facts(
+static struct slice listener_of(const struct trial *trial)
+{
+	if (trial->listener.len)
+		return trial->listener;
+	return trial->account.len ? SLICE("submission") : SLICE("smtp");
+}
+
+static void read_identity(const struct trial *trial, struct arena *arena, struct facts *facts)
+{
+	static const wall_ns long_ago = 60 * NS_PER_S;
+
+	facts->has_tls = facts->has_account = true;
+	facts->tls = trial->tls || trial->account.len || trial->certificate.len ||
+		     slice_is(facts->listener, SLICE("submissions"));
+	facts->account = trial->account;
+	facts->tls_verified = trial->certificate.len > 0;
+	facts->is_local = trial->is_local;
+	facts->local_user = trial->local_user;
+	if (!trial->pop_account.len)
+		return;
+	struct fact_answer *answer = ARENA_NEW(arena, struct fact_answer);
+	struct slice *account = ARENA_NEW(arena, struct slice);
+	wall_ns *time = ARENA_NEW(arena, wall_ns);
+	*account = trial->pop_account;
+	*time = trial->now - long_ago;
+	*answer = (struct fact_answer){.fact = FACT_RECENT_POP,
+		.texts = account,
+		.times = time,
+		.text_count = 1,
+		.because = SLICE("--pop")};
+	facts->answers = answer;
+	facts->answer_count = 1;
+}
+
+static bool read_certificate(const struct policy *policy, const struct trial *trial,
+	struct facts *facts, struct text *words)
+{
+	if (!trial->certificate.len)
+		return true;
+	facts->certificate = policy_certificate(policy, trial->certificate);
+	if (facts->certificate.len)
+		return true;
+	text_put(words, SLICE("--cert "));
+	text_escaped(words, trial->certificate);
+	text_put(words, SLICE(": no `certificate` of this name is declared"));
+	return false;
+}
+
+/* The author in the header: given, or read from the message; else the envelope sender stands for
+ * it, as most mail has it. */
+static bool read_author(
 	const struct trial *trial, struct arena *arena, struct facts *facts, struct text *words)
 {
+	facts->has_header = trial->has_message;
+	facts->header = trial->header;
+	if (trial->header_from.len) {
+		facts->has_from = read_address(
+			trial->header_from, "--header-from", arena, &facts->from, words);
+		return facts->has_from;
+	}
+	if (trial->has_message) {
+		struct headers headers;
+		header_scan(trial->header, arena, &headers);
+		facts->has_from = author_find(&headers, arena, &facts->from) == AUTHOR_OK;
+	} else if (facts->has_sender && !facts->sender.is_null) {
+		facts->has_from = true;
+		facts->from = facts->sender;
+	}
+	return true;
+}
+
+static bool read_given(const struct policy *policy, const struct trial *trial, struct arena *arena,
+	struct facts *facts, struct text *words)
+{
+	struct given *given = ARENA_ARRAY(arena, struct given, trial->given_count + 1);
+
+	for (size_t i = 0; i < trial->given_count; i++)
+		if (!policy_given_parse(policy, trial->given[i], arena, &given[i], words))
+			return false;
+	facts->given = given;
+	facts->given_count = trial->given_count;
+	return true;
+}
+
+static bool read_client(const struct trial *trial, struct facts *facts, struct text *words)
+{
+	facts->has_client = trial->client.len > 0 && !trial->is_local;
+	if (!facts->has_client || address_parse(trial->client, &facts->client))
+		return true;
+	text_put(words, SLICE("--client "));
+	text_escaped(words, trial->client);
+	text_put(words, SLICE(": not an IP address"));
+	return false;
+}
+
+static bool read_facts(const struct policy *policy, const struct trial *trial, struct arena *arena,
+	struct facts *facts, struct text *words)
+{
 	*facts = (struct facts){
-		.listener = trial->listener.len ? trial->listener : SLICE("smtp"),
-		.has_client = trial->client.len > 0,
+		.listener = listener_of(trial),
 		.has_helo = trial->helo.len > 0,
 		.helo = trial->helo,
 		.has_sender = trial->has_from,
@@ -44,14 +139,60 @@ static bool read_facts(
 		.has_recipients = true,
 		.now = trial->now,
 	};
-	if (facts->has_client && !address_parse(trial->client, &facts->client)) {
-		text_put(words, SLICE("--client "));
-		text_escaped(words, trial->client);
-		text_put(words, SLICE(": not an IP address"));
+	if (!read_client(trial, facts, words))
 		return false;
+	if (trial->has_from && !read_address(trial->from, "--from", arena, &facts->sender, words))
+		return false;
+	read_identity(trial, arena, facts);
+	return read_certificate(policy, trial, facts, words) &&
+	       read_author(trial, arena, facts, words) &&
+	       read_given(policy, trial, arena, facts, words);
+}
+
+/* ---- what others are asked ---- */
+
+static void answers_add(
+	struct facts *facts, const struct fact_answer *answers, size_t count, struct arena *arena)
+{
+	struct fact_answer *all =
+		ARENA_ARRAY(arena, struct fact_answer, facts->answer_count + count + 1);
+
+	for (size_t i = 0; i < facts->answer_count; i++)
+		all[i] = facts->answers[i];
+	for (size_t i = 0; i < count; i++)
+		all[facts->answer_count + i] = answers[i];
+	facts->answers = all;
+	facts->answer_count += count;
+}
+
+static void find_facts(const struct policy *policy, const struct trial *trial, struct arena *arena,
+	struct facts *facts)
+{
+	enum { ROUNDS_MAX = 4 }; /* leases, then what their accounts own */
+	const struct wanted *wanted;
+	size_t count, found = 1;
+
+	for (int round = 0; trial->find && round < ROUNDS_MAX && found; round++) {
+		count = policy_wanted(policy, facts, STAGE_END, arena, &wanted);
+		if (!count)
+			return;
+		struct fact_answer *answers = ARENA_ARRAY(arena, struct fact_answer, count);
+		found = trial->find(trial->owner, facts, wanted, count, arena, answers);
+		answers_add(facts, answers, found, arena);
 	}
-	return !trial->has_from ||
-	       read_address(trial->from, "--from", arena, &facts->sender, words);
+}
+
+static void empty_counters(const struct policy *policy, struct arena *arena, struct facts *facts)
+{
+	const struct counter_wanted *wanted;
+	size_t count = policy_counters(policy, facts, arena, &wanted);
+	struct counter_answer *counters = ARENA_ARRAY(arena, struct counter_answer, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		counters[i] =
+			(struct counter_answer){.clause = wanted[i].clause, .most = wanted[i].most};
+	facts->counters = counters;
+	facts->counter_count = count;
 }
 
 static void put_reply(struct text *reply, const struct decision *decision)
@@ -89,25 +230,70 @@ static struct slice add_possible(struct slice line, unsigned possible, struct ar
 	return kept;
 }
 
-static struct trial_result decide_one(
-	const struct policy *policy, const struct facts *facts, struct arena *arena)
+/* "nearest":[…]: what would have made it an acceptance. */
+static void put_nearest(struct text *out, const struct policy *policy, const struct facts *facts,
+	const struct decision *decision, struct arena *arena)
 {
-	struct decision decision;
-	char raw[REPLY_LINE_MAX];
-	struct text reply = TEXT_FIXED(raw), line = TEXT_GROWING;
+	const struct slice *nearest;
+	size_t count = policy_nearest(policy, facts, STAGE_END, decision, arena, &nearest);
 
-	policy_decide(policy, facts, STAGE_END, arena, &decision);
-	put_reply(&reply, &decision);
+	for (size_t i = 0; i < count; i++) {
+		text_put(out, i ? SLICE(",") : SLICE(",\"nearest\":["));
+		text_json(out, nearest[i]);
+	}
+	if (count)
+		text_char(out, ']');
+}
+
+static struct trial_result tell_one(const struct policy *policy, const struct facts *facts,
+	struct decision *decision, struct arena *arena)
+{
+	char raw[REPLY_LINE_MAX];
+	struct text reply = TEXT_FIXED(raw), line = TEXT_GROWING, whole = TEXT_GROWING;
+	struct decision told = *decision;
+
+	told.trace_count = policy_trace_whole(policy, facts, STAGE_END, arena, &told.trace);
+	put_reply(&reply, decision);
 	journal_write_decision(&line, &(struct journal_decision){.time = facts->now,
 					      .policy = policy,
 					      .facts = facts,
-					      .decision = &decision,
+					      .decision = &told,
 					      .reply = text_slice(&reply),
+					      .tls = facts->tls,
 					      .arena = arena});
+	text_put(&whole, slice_part(text_slice(&line), 0, line.len - 1));
+	put_nearest(&whole, policy, facts, decision, arena);
+	text_char(&whole, '}');
 	struct trial_result result = {
-		add_possible(text_slice(&line), decision.possible, arena), decision.possible};
+		add_possible(text_slice(&whole), decision->possible, arena), decision->possible};
 	text_free(&line);
+	text_free(&whole);
 	return result;
+}
+
+/* What it stands for is decided; the strictest answer counts (doc/policy.md, "Aliases"). */
+static struct trial_result decide_recipient(const struct policy *policy, const struct trial *trial,
+	struct facts *facts, struct arena *arena)
+{
+	const struct expansion *targets;
+	struct mailbox written = facts->recipient;
+	size_t count = policy_expand(policy, &written, arena, &targets);
+	struct decision *decisions = ARENA_ARRAY(arena, struct decision, count + 1);
+	struct facts *each = ARENA_ARRAY(arena, struct facts, count + 1);
+
+	for (size_t i = 0; i < count; i++) {
+		each[i] = *facts;
+		each[i].recipient = targets[i].target;
+		each[i].has_alias = targets[i].is_alias;
+		each[i].alias = written;
+		find_facts(policy, trial, arena, &each[i]);
+		if (trial->fresh_limits)
+			empty_counters(policy, arena, &each[i]);
+		policy_decide(policy, &each[i], STAGE_END, arena, &decisions[i]);
+	}
+	const struct decision *strictest = policy_strictest(policy, decisions, count);
+	size_t at = (size_t)(strictest - decisions);
+	return tell_one(policy, &each[at], &decisions[at], arena);
 }
 
 bool trial_decide(const struct policy *policy, const struct trial *trial, struct arena *arena,
@@ -115,14 +301,17 @@ bool trial_decide(const struct policy *policy, const struct trial *trial, struct
 {
 	struct facts facts;
 
-	if (!read_facts(trial, arena, &facts, words))
+	if (!read_facts(policy, trial, arena, &facts, words))
 		return false;
+	const struct facts given = facts;
 	for (size_t i = 0; i < trial->to_count; i++) {
 		if (!read_address(trial->to[i], "--to", arena, &facts.recipient, words))
 			return false;
 		facts.has_recipient = true;
 		facts.recipients = i + 1;
-		results[i] = decide_one(policy, &facts, arena);
+		results[i] = decide_recipient(policy, trial, &facts, arena);
+		facts.answers = given.answers;
+		facts.answer_count = given.answer_count;
 	}
 	return true;
 }

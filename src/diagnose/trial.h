@@ -2,7 +2,7 @@
 /*
  * Trial: what would happen to this client, sender and recipient. Nothing is sent, nothing counted;
  * the decision is policy_decide()'s, asked at the end of the data, so that every clause has had its
- * say. A fact that was not given is unknown, and the possible outcomes are said.
+ * say. A fact that was not given and not found is unknown, and the possible outcomes are said.
  */
 #ifndef DIAGNOSE_TRIAL_H
 #define DIAGNOSE_TRIAL_H
@@ -18,9 +18,26 @@ struct trial {
 	bool has_from;
 	const struct slice *to;
 	size_t to_count;
+	struct slice account; /* it has signed in as this one, under TLS */
+	bool tls;
+	struct slice certificate; /* a declared name, or "SHA256:…" */
+	struct slice pop_account; /* who signed in by POP from there a moment ago */
+	bool is_local;
+	struct slice local_user;
+	struct slice header_from;
+	struct slice header; /* of a message that is given; else empty */
+	bool has_message;
+	const struct slice *given; /* atoms: "spf fail", "not client unnamed" */
+	size_t given_count;
+	bool fresh_limits; /* all counters are empty */
 	bool has_size;
 	uint64_t size; /* octets */
 	wall_ns now;
+	/* Finds what policy_wanted() asks for; NULL: nobody is asked. The answers live in `arena`.
+	 */
+	size_t (*find)(void *owner, const struct facts *facts, const struct wanted *wanted,
+		size_t count, struct arena *arena, struct fact_answer *answers);
+	void *owner;
 };
 
 struct trial_result {

@@ -140,3 +140,70 @@ void view_acted(struct text *out, const json_t *acted)
 		text_char(out, '\n');
 	}
 }
+
+void view_damage(struct text *out, const json_t *damage)
+{
+	text_format(out, "segment %lld (%.*s), bytes %lld to %lld: ",
+		(long long)told_number(damage, "segment"), SLICE_ARGS(told_text(damage, "class")),
+		(long long)told_number(damage, "from"), (long long)told_number(damage, "to"));
+	text_escaped(out, told_text(damage, "what"));
+	if (told_text(damage, "id").len) {
+		text_put(out, SLICE("; message "));
+		text_escaped(out, told_text(damage, "id"));
+	}
+	text_char(out, '\n');
+}
+
+static struct slice salvage_words(struct slice outcome)
+{
+	static const struct {
+		const char *outcome, *words;
+	} rows[] = {
+		{"queued", "whole after all: it is in the queue again"},
+		{"done", "whole, and delivered already: nothing to do"},
+		{"whole", "whole, but whether it was delivered cannot be told"},
+		{"parts", "in parts, with marks where something is missing"},
+		{"bytes", "no message could be made out: the bare bytes"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (slice_is(outcome, slice_of(rows[i].outcome)))
+			return slice_of(rows[i].words);
+	return outcome;
+}
+
+void view_cleared(struct text *out, const json_t *line)
+{
+	struct slice file = told_text(line, "file");
+
+	if (json_object_get(line, "cleared")) {
+		text_format(
+			out, "segment %lld is cleared\n", (long long)told_number(line, "cleared"));
+		return;
+	}
+	text_escaped(out, told_text(line, "id").len ? told_text(line, "id") : SLICE("(no id)"));
+	text_put(out, SLICE(": "));
+	text_escaped(out, salvage_words(told_text(line, "outcome")));
+	if (file.len) {
+		text_put(out, SLICE(": STATE/spool/damaged/"));
+		text_escaped(out, file);
+	}
+	text_char(out, '\n');
+}
+
+void view_limit(struct text *out, const json_t *counter)
+{
+	struct slice next = told_text(counter, "next_free");
+
+	text_escaped(out, told_text(counter, "counter"));
+	text_format(out, ": %lld", (long long)told_number(counter, "used"));
+	if (json_object_get(counter, "most"))
+		text_format(out, " of %lld", (long long)told_number(counter, "most"));
+	text_put(out, SLICE(" in "));
+	text_span(out, told_number(counter, "period") * NS_PER_S);
+	if (next.len) {
+		text_put(out, SLICE(", next free "));
+		text_escaped(out, next);
+	}
+	text_char(out, '\n');
+}

@@ -17,11 +17,12 @@ enum { GATHER_BYTES = 60000 };
 
 struct journal_files {
 	int folder;
-	int fd;       /* of `day`; -1: none is open */
-	wall_ns day;  /* its start */
-	off_t end;    /* where the last whole line ends */
-	bool ragged;  /* a piece of a line may stand behind `end` */
-	int64_t keep; /* ns */
+	int fd;        /* of `day`; -1: none is open */
+	wall_ns day;   /* its start */
+	off_t end;     /* where the last whole line ends */
+	bool ragged;   /* a piece of a line may stand behind `end` */
+	bool unsynced; /* written since journal_files_to_sync() */
+	int64_t keep;  /* ns */
 	struct text gathered;
 	uint64_t gathered_lines;
 	uint64_t dropped;   /* since opened */
@@ -94,6 +95,8 @@ void journal_files_add(struct journal_files *files, struct slice line, wall_ns n
 	if (files->gathered.len > GATHER_BYTES || (files->gathered.len && day != files->day))
 		(void)journal_files_flush(files, files->day); /* what was gathered is that day's */
 	if (!files->gathered.len && day != files->day) {
+		if (files->fd >= 0 && fdatasync(files->fd) == 0) /* once a day */
+			files->unsynced = false;
 		if (files->fd >= 0)
 			close(files->fd);
 		files->fd = -1;
@@ -173,6 +176,7 @@ static enum status append(struct journal_files *files, wall_ns now)
 	}
 	files->end = at;
 	files->ragged = false;
+	files->unsynced = true;
 	files->untold = 0;
 	return STATUS_OK;
 }
@@ -189,6 +193,14 @@ enum status journal_files_flush(struct journal_files *files, wall_ns now)
 	files->gathered_lines = 0;
 	errno = error;
 	return status;
+}
+
+int journal_files_to_sync(struct journal_files *files)
+{
+	if (!files->unsynced || files->fd < 0)
+		return -1;
+	files->unsynced = false;
+	return fcntl(files->fd, F_DUPFD_CLOEXEC, 0);
 }
 
 static void remove_old(struct journal_files *files, DIR *listing, wall_ns now)

@@ -30,6 +30,9 @@ void journal_files_add(struct journal_files *files, struct slice line, wall_ns n
 /* Lines that somebody else dropped before they came here: told in the next line. */
 void journal_files_count_dropped(struct journal_files *files, uint64_t lines);
 enum status journal_files_flush(struct journal_files *files, wall_ns now);
+/* What makes durable what was flushed so far: fdatasync() it (on a thread) and close it. -1: there
+ * is nothing to make durable. */
+int journal_files_to_sync(struct journal_files *files);
 /* Removes files of days that ended more than `keep` ago. */
 void journal_files_tend(struct journal_files *files, wall_ns now);
 uint64_t journal_files_dropped(const struct journal_files *files); /* since opened */

@@ -3,7 +3,7 @@
  * Writing a journal line. Read journal.h first. The edge comes through here for every recipient, so
  * there is no printf and no tree of JSON: each field is put where it stands, or left out.
  */
-#include "journal/journal.h"
+#include "journal/inside.h"
 
 #include "base/json.h"
 #include "base/panic.h"
@@ -29,14 +29,25 @@ static void put_client(struct text *line, const struct journal_decision *d, stru
 {
 	const struct facts *facts = d->facts;
 
+	if (facts->is_local) {
+		json_put_text(line, SLICE(",\"client\":{\"local\":"), facts->local_user);
+		text_char(line, '}');
+		return;
+	}
 	if (!facts->has_client)
 		return;
 	PUT(line, ",\"client\":{\"ip\":\"");
 	text_address(line, &facts->client);
 	text_char(line, '"');
+	const struct fact_answer *name = facts_answer(facts, FACT_CLIENT_NAME, SLICE_NONE);
+	if (name)
+		json_put_known(line, SLICE(",\"name\":"), name->text);
 	if (facts->has_helo)
 		json_put_known(line, SLICE(",\"helo\":"), facts->helo);
 	json_put_truth(line, SLICE(",\"tls\":"), d->tls);
+	if (facts->tls_verified)
+		json_put_truth(line, SLICE(",\"tls_verified\":"), true);
+	json_put_known(line, SLICE(",\"certificate\":"), facts->certificate);
 	json_put_known(line, SLICE(",\"network\":"), networks);
 	text_char(line, '}');
 }
@@ -57,8 +68,13 @@ static void put_envelope(struct text *line, const struct facts *facts)
 {
 	if (facts->has_sender) /* the null sender is known, and empty */
 		json_put_text(line, SLICE(",\"sender\":"), facts->sender.text);
-	if (facts->has_recipient)
-		json_put_known(line, SLICE(",\"recipient\":"), facts->recipient.text);
+	if (facts->has_recipient) /* as the client wrote it */
+		json_put_known(line, SLICE(",\"recipient\":"),
+			facts->has_alias ? facts->alias.text : facts->recipient.text);
+	if (facts->has_recipient && facts->has_alias)
+		json_put_known(line, SLICE(",\"target\":"), facts->recipient.text);
+	if (facts->has_from)
+		json_put_known(line, SLICE(",\"from\":"), facts->from.text);
 	if (facts->has_size)
 		json_put_number(line, SLICE(",\"size\":"), facts->size);
 }
@@ -71,8 +87,8 @@ static void put_facts(struct text *line, const struct journal_decision *d, bool 
 	json_put_truth(line, SLICE(",\"facts\":{\"trusted\":{\"value\":"), trusted);
 	text_char(line, '}');
 	if (facts->has_recipient) {
-		json_put_truth(
-			line, SLICE(",\"recipient_ours\":{\"value\":"), !d->decision->foreign);
+		json_put_truth(line, SLICE(",\"recipient_ours\":{\"value\":"),
+			facts->has_alias || !d->decision->foreign);
 		text_char(line, '}');
 	}
 	if (facts->has_recipients) {
@@ -81,6 +97,7 @@ static void put_facts(struct text *line, const struct journal_decision *d, bool 
 	}
 	if (facts->has_size && !facts->size_is_final)
 		PUT(line, ",\"size\":{\"declared\":true}");
+	journal_put_answers(line, facts);
 	text_char(line, '}');
 }
 
@@ -130,6 +147,7 @@ static void put_line(
 	put_client(line, d, networks);
 	if (d->decision->has_grant)
 		put_place(line, SLICE(",\"grant\":"), d->policy, d->decision->grant);
+	json_put_known(line, SLICE(",\"account\":"), d->facts->account);
 	put_envelope(line, d->facts);
 	if (d->message)
 		json_put_id(line, SLICE(",\"message\":"), d->message);
@@ -183,6 +201,10 @@ void journal_write_delivery(struct text *line, const struct journal_delivery *de
 	json_put_id(line, SLICE(",\"message\":"), delivery->message);
 	json_put_text(line, SLICE(",\"sender\":"), delivery->sender); /* the null sender: "" */
 	json_put_known(line, SLICE(",\"recipient\":"), delivery->recipient);
+	if (!delivery->recipient.len)
+		json_put_number(line, SLICE(",\"number\":"), delivery->number);
+	if (delivery->repeated)
+		json_put_truth(line, SLICE(",\"repeated\":"), true);
 	json_put_known(line, SLICE(",\"remote\":"), delivery->remote);
 	json_put_known(line, SLICE(",\"reply\":"), delivery->reply);
 	json_put_known(line, SLICE(",\"reason\":"), delivery->reason);

@@ -45,7 +45,9 @@ struct journal_delivery {
 	bool tls;
 	int64_t us;
 	uint32_t attempt;
-	wall_ns next; /* deferred: when it is tried again */
+	wall_ns next;    /* deferred: when it is tried again */
+	bool repeated;   /* told again after a crash; the journal may have it already */
+	uint16_t number; /* of the recipient, from 0: said where `recipient` is empty */
 };
 struct slice delivery_event_text(enum delivery_event event); /* "delivered" */
 void journal_write_delivery(struct text *line, const struct journal_delivery *delivery);

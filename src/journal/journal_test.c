@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -31,10 +32,6 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 	(void)arena;
 	*trusted = address_is_loopback(client);
 	*names = *trusted ? SLICE("office") : SLICE_NONE;
-}
-const char *stage_text(enum stage stage)
-{
-	return stage == STAGE_RCPT ? "rcpt" : "end";
 }
 
 static const struct trace_entry trace[] = {{0, FALSE_}, {1, UNKNOWN_}, {2, TRUE_}};
@@ -210,9 +207,62 @@ static void a_delivery_event_is_read_back_as_it_was_written(void **state)
 	arena_free(arena);
 }
 
+/* What others answered stands under the facts' names, and a name also with the client. */
+static void what_was_asked_is_written_with_its_answer(void **state)
+{
+	static const struct slice names[] = {SLICE("a.example"), SLICE("b.example")};
+	struct address listed = {0};
+	const struct fact_answer answers[] = {
+		{.fact = FACT_CLIENT_NAME, .text = names[0], .texts = names, .text_count = 2},
+		{.fact = FACT_LISTED,
+			.argument = SLICE("bl.example"),
+			.addresses = &listed,
+			.address_count = 1,
+			.because = SLICE("1.bl.example")},
+		{.fact = FACT_SENDER_UNREACHABLE, .yes = true, .text = SLICE("null MX")},
+		{.fact = FACT_LISTED,
+			.argument = SLICE("other.example"),
+			.unknown = true,
+			.because = SLICE("SERVFAIL")},
+		{.fact = FACT_SPF, .text = SLICE("fail")},
+	};
+	const struct counter_answer counters[] = {
+		{.clause = 3, .used = 5, .most = 5, .full = true, .free_at = NS_PER_S},
+		{.clause = 4, .unknown = true}};
+	struct facts facts = facts_from("203.0.113.9");
+	struct decision decision = {.verdict = VERDICT_ACCEPT, .stage = STAGE_RCPT};
+	struct journal_decision written = refusal(&facts, &decision);
+	struct text line = TEXT_GROWING;
+
+	(void)state;
+	assert_true(address_parse(SLICE("127.0.0.4"), &listed));
+	facts.answers = answers;
+	facts.answer_count = sizeof answers / sizeof *answers;
+	facts.counters = counters;
+	facts.counter_count = 2;
+	journal_write_decision(&line, &written);
+	text_char(&line, '\0');
+	assert_non_null(strstr(line.at, "\"ip\":\"203.0.113.9\",\"name\":\"a.example\""));
+	assert_non_null(strstr(line.at, ",\"client_name\":{\"value\":\"a.example\","
+					"\"values\":[\"a.example\",\"b.example\"]}"
+					",\"listed\":{\"bl.example\":{\"value\":true,"
+					"\"addresses\":[\"127.0.0.4\"],"
+					"\"because\":\"1.bl.example\"},"
+					"\"other.example\":{\"unknown\":true,"
+					"\"because\":\"SERVFAIL\"}}"
+					",\"sender_domain_unreachable\":{\"value\":true,"
+					"\"text\":\"null MX\"}"
+					",\"spf\":{\"value\":\"fail\"}"
+					",\"counter\":[{\"clause\":3,\"value\":5,\"most\":5,"
+					"\"full\":true,\"free_at\":\"1970-01-01T00:00:01.000Z\"},"
+					"{\"clause\":4,\"unknown\":true}]}"));
+	text_free(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_asked_is_written_with_its_answer),
 		cmocka_unit_test(a_refusal_is_read_back_as_it_was_written),
 		cmocka_unit_test(an_acceptance_names_its_grant_network_and_message),
 		cmocka_unit_test(an_ordinary_line_is_shorter_than_600_bytes),

@@ -125,6 +125,8 @@ static void get_outcome(const json_t *object, struct arena *arena, struct journa
 	line->remote = get_text(object, "remote", arena);
 	line->attempt = get_number(object, "attempt");
 	line->count = get_number(object, "count");
+	line->repeated = json_is_true(json_object_get(object, "repeated"));
+	line->number = get_number(object, "number");
 	line->next = get_time(object, "next");
 	line->us = (int64_t)get_number(object, "us");
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/id.h"
@@ -53,6 +54,11 @@ static void show_line(struct reading *reading, struct slice text)
 	reading->counts->lines++;
 	if (!line_may_match(reading, text))
 		return;
+	if (reading->query->unparsed) {
+		reading->enough =
+			!reading->see(reading->owner, &(struct journal_line){.raw = text});
+		return;
+	}
 	arena_reset(reading->arena);
 	if (!journal_line_read(text, reading->arena, &line)) {
 		reading->counts->damaged++;
@@ -268,4 +274,23 @@ enum status journal_read(int folder, const struct journal_query *query,
 	arena_free(reading.arena);
 	errno = error;
 	return status;
+}
+
+uint64_t journal_bytes(int folder, wall_ns since)
+{
+	struct journal_query query = {.since = since};
+	struct days days = {.list = NULL};
+	char name[JOURNAL_NAME_SIZE];
+	uint64_t bytes = 0;
+	struct stat status;
+
+	if (days_list(folder, &query, &days) != STATUS_OK)
+		return 0;
+	for (size_t i = 0; i < days.count; i++) {
+		journal_file_name(days.list[i], name);
+		if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			bytes += (uint64_t)status.st_size;
+	}
+	free(days.list);
+	return bytes;
 }

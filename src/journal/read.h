@@ -48,6 +48,8 @@ struct journal_line {
 	const struct journal_trace *trace;
 	size_t trace_count;
 	uint64_t attempt, count; /* count: of event "dropped" */
+	bool repeated;           /* an event told again after a crash: it may stand here twice */
+	uint64_t number;         /* of its recipient, where it knows no address */
 	wall_ns next;
 	int64_t us;
 };
@@ -60,6 +62,8 @@ struct journal_query {
 	const struct network *client;
 	wall_ns since, until; /* until 0: no end */
 	bool newest_first;
+	bool unparsed; /* `see` is given each line's `raw` alone, and nothing is matched but the day
+			*/
 };
 struct journal_counts {
 	uint64_t lines, damaged, shown;
@@ -71,5 +75,7 @@ bool journal_query_matches(const struct journal_query *query, const struct journ
 enum status journal_read(int folder, const struct journal_query *query,
 	bool (*see)(void *owner, const struct journal_line *line), void *owner,
 	struct journal_counts *counts) MUST_USE;
+/* Bytes of the day files that hold lines from `since` on, for a progress bar. */
+uint64_t journal_bytes(int folder, wall_ns since);
 
 #endif

@@ -36,9 +36,9 @@ static enum acted act_remove(struct schedule *schedule, struct recipient *r, str
 {
 	const struct stored *stored = &r->item->stored;
 
+	uint64_t event = recipient_event(schedule, r, EVENT_REMOVED, 0, now, 0);
 	store_result(schedule->store, stored->id, stored->origin, r->index, RESULT_REMOVED,
-		now.wall, SLICE("removed by the administrator"));
-	recipient_event(schedule, r, EVENT_REMOVED, 0, now, 0);
+		now.wall, event, SLICE("removed by the administrator"));
 	recipient_done(schedule, r);
 	return ACTED;
 }

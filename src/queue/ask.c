@@ -124,6 +124,40 @@ static void answer_list(
 	free(list);
 }
 
+/* ---- queue-left ---- */
+
+static void put_left(struct text *json, const struct item *item)
+{
+	bool first = true;
+
+	json_put_id(json, SLICE("{\"id\":"), item->stored.id);
+	PUT(json, ",\"left\":[");
+	for (uint32_t i = 0; i < item->count; i++) {
+		if (item->recipients[i].state == RECIPIENT_DONE)
+			continue;
+		if (!first)
+			text_char(json, ',');
+		first = false;
+		text_json(json, recipient_address(&item->recipients[i]));
+	}
+	PUT(json, "]}\n");
+}
+
+static void answer_left(
+	const struct asked *asked, const struct question *question, struct text *json)
+{
+	size_t count, told = 0;
+	struct item **list = items_sorted(asked->schedule, SLICE_NONE, &count);
+
+	for (size_t i = 0; i < count && told < question->limit; i++) {
+		if (list[i]->stored.id <= question->after)
+			continue;
+		put_left(json, list[i]);
+		told++;
+	}
+	free(list);
+}
+
 /* ---- queue-show ---- */
 
 static void put_envelope(struct text *json, const struct message *message)
@@ -160,7 +194,7 @@ static void put_stored(struct text *json, const struct asked *asked, const struc
 	arena_free(arena);
 }
 
-static void put_error(struct text *json, struct slice words)
+void put_error(struct text *json, struct slice words)
 {
 	json_put_text(json, SLICE("{\"error\":"), words);
 	text_char(json, '}');
@@ -351,8 +385,11 @@ void ask_answer(const struct asked *asked, struct slice text, struct text *json)
 		const struct asked *, const struct question *, struct text *) = {
 		[QUESTION_STATUS] = answer_status,
 		[QUESTION_LIST] = answer_list,
+		[QUESTION_LEFT] = answer_left,
 		[QUESTION_SHOW] = answer_show,
 		[QUESTION_ACT] = answer_act,
+		[QUESTION_DAMAGE] = ask_damage,
+		[QUESTION_CLEAR] = ask_clear,
 	};
 	struct arena *arena = arena_new();
 	struct text why = TEXT_GROWING;

@@ -9,6 +9,10 @@
  *              "segments":{"free","active","sealed","suspect","damaged"},
  *              "events":{"waiting","dropped"}}
  * queue       [{"id","sender","size","age" (s),"received","recipients":[{recipient, below}…]}…]
+ * queue-left  {"id","left":[address…]}, ids rising, above "after"
+ * queue-damage {"segment","class","from","to","id","what"} a line
+ * queue-clear {"outcome":"queued|done|whole|parts|bytes","id","at","file"} a line, then
+ *              {"cleared":segment}
  * queue-show  one of these with "account","listener","client","client_name","helo",
  *              "policy","envid","ret","believed","recipients_at_first"
  * queue-act   {"acted":N,"unchanged":N,"errors":[{"id","recipient","error"}…]}
@@ -27,6 +31,12 @@ struct asked {
 	const struct events *events;
 	struct moment now;
 };
+/* ask_damage.c */
+struct question;
+void ask_damage(const struct asked *asked, const struct question *question, struct text *json);
+void ask_clear(const struct asked *asked, const struct question *question, struct text *json);
+/* {"error":words} */
+void put_error(struct text *json, struct slice words);
 /* Appends the answer to `json`: one JSON value, or (queue) one a line. */
 void ask_answer(const struct asked *asked, struct slice question, struct text *json);
 

@@ -210,6 +210,41 @@ static void what_is_under_way_cannot_be_called_back(void **state)
 	json_decref(json);
 }
 
+static void what_is_left_is_told_id_after_id(void **state)
+{
+	(void)state;
+	two_mails();
+	json_t *all = ask_lines("{\"ask\":\"queue-left\",\"limit\":1}");
+	assert_int_equal(json_array_size(all), 1);
+	const char *first = string_in(json_array_get(all, 0), "id");
+	char question[80];
+	snprintf(question, sizeof question, "{\"ask\":\"queue-left\",\"after\":\"%s\"}", first);
+	json_t *rest = ask_lines(question);
+	assert_int_equal(json_array_size(rest), 1);
+	assert_string_not_equal(string_in(json_array_get(rest, 0), "id"), first);
+	assert_true(json_array_size(json_object_get(json_array_get(rest, 0), "left")) > 0);
+	json_decref(rest);
+	json_decref(all);
+}
+
+static void damage_is_listed_and_cleared_on_demand(void **state)
+{
+	(void)state;
+	world->damage = (struct damage){
+		.segment = 17, .from = 8192, .to = 9000, .id = 77, .what = "cannot be read"};
+	json_t *damage = ask_lines("{\"ask\":\"queue-damage\"}");
+	assert_int_equal(number_in(json_array_get(damage, 0), "segment"), 17);
+	assert_string_equal(string_in(json_array_get(damage, 0), "what"), "cannot be read");
+	json_t *lines = ask_lines("{\"ask\":\"queue-clear\",\"segment\":17,\"salvage\":true}");
+	assert_string_equal(string_in(json_array_get(lines, 0), "outcome"), "parts");
+	assert_int_equal(number_in(json_array_get(lines, 1), "cleared"), 17);
+	json_t *busy = ask("{\"ask\":\"queue-clear\",\"segment\":17,\"salvage\":false}");
+	assert_non_null(strstr(string_in(busy, "error"), "try again"));
+	json_decref(busy);
+	json_decref(lines);
+	json_decref(damage);
+}
+
 static void wrong_questions_are_refused_with_what_would_be_right(void **state)
 {
 	static const struct {
@@ -218,7 +253,7 @@ static void wrong_questions_are_refused_with_what_would_be_right(void **state)
 		{"", "one JSON object"},
 		{"[1]", "one JSON object"},
 		{"{\"ask\":\"queue\",\"ask\":\"status\"}", "one JSON object"},
-		{"{}", "status, queue, queue-show and queue-act"},
+		{"{}", "status, queue, queue-left"},
 		{"{\"ask\":\"\\u001b[2J\"}", "\\x1b[2J"},
 		{"{\"ask\":\"queue\",\"limit\":0}", "1 to 100000"},
 		{"{\"ask\":\"queue\",\"limit\":\"5\"}", "1 to 100000"},
@@ -231,6 +266,10 @@ static void wrong_questions_are_refused_with_what_would_be_right(void **state)
 		{"{\"ask\":\"queue-act\",\"act\":\"remove\",\"ids\":[]}", "which messages"},
 		{"{\"ask\":\"queue-act\",\"act\":\"remove\",\"ids\":[1]}", "an id is"},
 		{"{\"ask\":\"queue-act\",\"act\":\"remove\",\"ids\":{}}", "a list of ids"},
+		{"{\"ask\":\"queue-left\",\"after\":7}", "an id is"},
+		{"{\"ask\":\"queue-clear\",\"salvage\":true}", "segment must be"},
+		{"{\"ask\":\"queue-clear\",\"segment\":5}", "true or false"},
+		{"{\"ask\":\"queue-clear\",\"segment\":5,\"salvage\":true}", "no segment"},
 	};
 
 	(void)state;
@@ -253,6 +292,8 @@ int main(void)
 		TEST(show_reads_the_envelope_back),
 		TEST(acts_are_counted_and_errors_named),
 		TEST(what_is_under_way_cannot_be_called_back),
+		TEST(what_is_left_is_told_id_after_id),
+		TEST(damage_is_listed_and_cleared_on_demand),
 		TEST(wrong_questions_are_refused_with_what_would_be_right),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

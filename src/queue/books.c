@@ -6,10 +6,24 @@
 #include "queue/state.h"
 
 #define TEND_EVERY (10 * NS_PER_S)
+#define HEARD_WITHIN (2 * NS_PER_S)
+#define TRY_AGAIN_AFTER NS_PER_S /* while the disk takes no results */
 
 static void run_flush(void *arg)
 {
 	store_flush_run(arg);
+}
+
+/* Said once when it begins and once when it is over: a full disk fills no log. */
+static void books_flushed(struct queue *queue, enum status status)
+{
+	if (status != STATUS_OK && !queue->books_failing)
+		role_log(queue->role, LEVEL_ERROR, "spool",
+			"results cannot be kept: no delivery until they can");
+	if (status == STATUS_OK && queue->books_failing)
+		role_log(queue->role, LEVEL_INFO, "spool",
+			"results are kept again: deliveries go on");
+	queue->books_failing = status != STATUS_OK;
 }
 
 /* True: the store wants to be tended again soon. */
@@ -19,9 +33,7 @@ static bool keep_books(struct task *task, struct queue *queue)
 
 	if (store_flush_begin(queue->store, &flush)) {
 		offload_run(task, queue->pool, run_flush, &flush);
-		if (store_flush_end(queue->store, &flush) != STATUS_OK)
-			role_log(queue->role, LEVEL_ERROR, "spool",
-				"results cannot be kept: no delivery until they can");
+		books_flushed(queue, store_flush_end(queue->store, &flush));
 	}
 	bool more = store_tend(queue->store, loop_wall(queue->loop));
 	schedule_pause(queue->schedule, queue->stopping || !store_may_deliver(queue->store));
@@ -46,10 +58,28 @@ static enum wait wait_for_work(struct task *task, struct queue *queue, bool more
 	}
 	if (queue->stopping)
 		return WAIT_READY;
-	outer = task_limit(task, FLUSH_WITHIN);
+	outer = task_limit(task, queue->books_failing ? TRY_AGAIN_AFTER : FLUSH_WITHIN);
 	wait = gate_wait(task, &queue->books_end, "more results to share a flush");
 	task_restore(task, outer);
 	return wait == WAIT_CANCELLED ? WAIT_CANCELLED : WAIT_READY;
+}
+
+/* So that a start after a clean end need not tell events again. */
+static void wait_until_heard(struct task *task, struct queue *queue)
+{
+	mono_ns outer = task_limit(task, HEARD_WITHIN);
+	bool waits = queue->control && events_waiting(queue->events) > 0;
+
+	if (waits)
+		reports_hurry(queue);
+	while (waits && queue->control && events_waiting(queue->events) > 0)
+		waits = gate_wait(task, &queue->heard, "the journal") == WAIT_READY;
+	task_restore(task, outer);
+}
+
+void books_heard(struct queue *queue)
+{
+	gate_open(&queue->heard);
 }
 
 static void books_run(struct task *task, void *arg)
@@ -63,6 +93,7 @@ static void books_run(struct task *task, void *arg)
 		queue->books_wanted = false;
 		more = keep_books(task, queue);
 	}
+	wait_until_heard(task, queue);
 	(void)keep_books(task, queue);
 	queue->books_open = false;
 	queue_has_ended(queue);
@@ -72,13 +103,15 @@ bool books_start(struct queue *queue)
 {
 	gate_init(&queue->books_gate);
 	gate_init(&queue->books_end);
+	gate_init(&queue->heard);
 	queue->books_open = task_start(queue->loop, "books", books_run, queue);
 	return queue->books_open;
 }
 
 void books_stir(struct queue *queue)
 {
-	if (!queue->books_open || queue->books_wanted || !store_needs_flush(queue->store))
+	if (!queue->books_open || queue->books_wanted ||
+		(!store_needs_flush(queue->store) && !store_wants_tending(queue->store)))
 		return;
 	queue->books_wanted = true;
 	gate_open(&queue->books_gate);

@@ -71,6 +71,26 @@ static struct enhanced status_of(const struct recipient *recipient)
 	return (struct enhanced){.class = (uint8_t)(last->code / 100)};
 }
 
+/* For programs, `explain` among them: "relay-denied; actor=sender-admin". RFC 3464 2.3.9 allows
+ * fields of one's own. */
+static struct slice cause_of(const struct recipient *recipient, struct arena *arena)
+{
+	const struct last_words *last = recipient->last;
+	const struct reason_row *row = NULL;
+	struct explanation told;
+
+	if (recipient->expired)
+		row = reason_row(REASON_EXPIRED);
+	else if (last && last->reason != REASON_NONE)
+		row = reason_row((enum reason)last->reason);
+	if (row)
+		return arena_format(
+			arena, "%.*s; actor=%.*s", SLICE_ARGS(row->cause), SLICE_ARGS(row->actor));
+	if (!last_explained(recipient, arena, &told))
+		return SLICE_NONE;
+	return arena_format(arena, "%s; actor=%s", cause_text(told.cause), actor_text(told.actor));
+}
+
 static struct dsn_recipient dsn_recipient_of(const struct bouncer *bouncer,
 	const struct recipient *recipient, const struct message *original, enum report_kind kind,
 	struct moment now, struct arena *arena)
@@ -85,6 +105,8 @@ static struct dsn_recipient dsn_recipient_of(const struct bouncer *bouncer,
 	if (bouncer->keep_trying < NEVER - arrived) /* `retry for unlimited` ends never */
 		row.retry_until = arrived + bouncer->keep_trying;
 
+	if (kind == REPORT_FAILURE)
+		row.cause = cause_of(recipient, arena);
 	if (original && recipient->index < original->envelope.recipient_count)
 		row.original = original->envelope.recipients[recipient->index].orcpt;
 	if (last) {
@@ -122,9 +144,12 @@ void text_report(struct text *text, const struct bouncer *bouncer, const struct 
 	struct text words = TEXT_GROWING;
 	char id_text[ID_TEXT_LEN];
 	struct text shown = TEXT_FIXED(id_text);
+	char about_text[ID_TEXT_LEN];
+	struct text about = TEXT_FIXED(about_text);
 	wall_ns arrived = now.wall - (now.mono - item->received);
 
 	text_id(&shown, id);
+	text_id(&about, item->stored.id);
 	text_report_words(&words, item, kind, recipients, count, bouncer->hostname, arrived, arena);
 	for (size_t i = 0; i < count; i++)
 		rows[i] = dsn_recipient_of(bouncer, recipients[i], original, kind, now, arena);
@@ -139,6 +164,7 @@ void text_report(struct text *text, const struct bouncer *bouncer, const struct 
 		.arrived = arrived,
 		.recipients = rows,
 		.count = count,
+		.message = text_slice(&about),
 	};
 	put_original(&dsn, original, arena);
 	*form = text_dsn(text, &dsn, arena);

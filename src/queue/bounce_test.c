@@ -77,6 +77,9 @@ static void a_failure_is_reported_to_the_sender_in_three_parts(void **state)
 	assert_says(0, "What happened:\r\n");
 	assert_says(0, "Who can act:\r\n");
 	assert_says(0, "What to do:\r\n");
+	assert_says(0, "What the administrator of the sending side can do:\r\n");
+	assert_says(0, "X-Postern-Queue-ID: 0000-0000-0001\r\n");
+	assert_says(0, "X-Postern-Cause: unknown-recipient; actor=sender\r\n");
 	assert_says(0, "Our id of the message: 0000-0000-0001\r\n");
 	assert_says(0, "Subject: hello\r\n");
 	assert_false(says(&world->reports[0], "Dear friend"));

@@ -55,6 +55,14 @@ void reports_pump(struct queue *queue)
 	events_pump(queue->events);
 }
 
+void reports_hurry(struct queue *queue)
+{
+	reports_pump(queue);
+	/* Full: it does so within a second all the same. */
+	if (queue->control && channel_send(queue->control, REPORT_SYNC, SLICE_NONE, -1) != SENT)
+		return;
+}
+
 static size_t count_answers(const struct queue *queue)
 {
 	size_t count = 0;
@@ -80,6 +88,17 @@ static void take_question(struct queue *queue, const struct report_ask *ask)
 	queue_stir(queue); /* an act may have made something due */
 }
 
+/* Events told again have new numbers, above those the store knows them by: they count as heard all
+ * together. */
+static void take_heard(struct queue *queue, uint64_t sequence)
+{
+	events_have(queue->events, sequence);
+	uint64_t heard = events_heard(queue->events);
+	if (queue->store && heard >= queue->repeated)
+		store_heard(queue->store, heard);
+	books_heard(queue);
+}
+
 static void control_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
@@ -91,7 +110,7 @@ static void control_receive(
 	if (fd >= 0)
 		close(fd);
 	if (type == REPORT_HAVE && report_count_read(body, &sequence))
-		events_have(queue->events, sequence);
+		take_heard(queue, sequence);
 	else if (type == REPORT_ASK && report_ask_read(body, &ask))
 		take_question(queue, &ask);
 	else
@@ -127,5 +146,7 @@ void reports_close(struct queue *queue)
 	events_attach(queue->events, NULL);
 	channel_close(queue->control);
 	queue->control = NULL;
+	if (queue->books_open)
+		books_heard(queue);
 	drop_answers(queue);
 }

@@ -67,12 +67,12 @@ static void compact(struct events *events)
 	events->begin = 0;
 }
 
-void events_add(struct events *events, const struct journal_delivery *delivery)
+uint64_t events_add(struct events *events, const struct journal_delivery *delivery)
 {
 	if (events->kept.len - events->begin >= EVENTS_KEPT_MAX) {
 		events->dropped++;
 		events->untold++;
-		return;
+		return 0;
 	}
 	write_line(&events->line, delivery);
 	struct writer head =
@@ -81,6 +81,7 @@ void events_add(struct events *events, const struct journal_delivery *delivery)
 	write_u16(&head, (uint16_t)events->line.len);
 	memcpy(head.at + HEAD, events->line.at, events->line.len);
 	events->count++;
+	return events->sequence;
 }
 
 static struct report_event event_at(const struct events *events, size_t at)
@@ -139,6 +140,11 @@ void events_have(struct events *events, uint64_t sequence)
 		events->count--;
 	}
 	compact(events);
+}
+
+uint64_t events_heard(const struct events *events)
+{
+	return events->count ? event_at(events, events->begin).sequence - 1 : events->sequence;
 }
 
 size_t events_waiting(const struct events *events)

@@ -16,9 +16,9 @@ struct world *world;
 /* ---- a store that remembers ---- */
 
 void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t recipient,
-	enum result result, wall_ns now, struct slice remote_words)
+	enum result result, wall_ns now, uint64_t event, struct slice remote_words)
 {
-	(void)store, (void)origin, (void)now, (void)remote_words;
+	(void)store, (void)origin, (void)now, (void)event, (void)remote_words;
 	assert_true(world->fact_count < FAKE_MANY);
 	world->facts[world->fact_count++] = (struct fake_fact){
 		.id = id, .recipient = recipient, .is_result = true, .result = result};
@@ -31,6 +31,36 @@ void store_defer(struct store *store, uint64_t id, uint64_t origin, uint16_t rec
 	assert_true(world->fact_count < FAKE_MANY);
 	world->facts[world->fact_count++] = (struct fake_fact){
 		.id = id, .recipient = recipient, .attempt = attempt, .next = next};
+}
+
+void store_damage_each(const struct store *store,
+	void (*see)(void *owner, const struct damage *damage), void *owner)
+{
+	(void)store;
+	if (world->damage.what)
+		see(owner, &world->damage);
+}
+
+void store_mark_damaged(struct store *store, const struct stored *stored)
+{
+	(void)store;
+	world->damage = (struct damage){.segment = stored->segment, .what = "damaged"};
+}
+
+enum clearing store_salvage(struct store *store, uint32_t number,
+	void (*see)(void *owner, const struct salvaged *salvaged), void *owner)
+{
+	(void)store;
+	if (number != world->damage.segment)
+		return CLEARING_UNKNOWN;
+	see(owner, &(struct salvaged){SALVAGE_PARTS, 77, 8192, "17-8192.eml"});
+	return CLEARING_DONE;
+}
+
+enum clearing store_discard(struct store *store, uint32_t number)
+{
+	(void)store;
+	return number == world->damage.segment ? CLEARING_BUSY : CLEARING_UNKNOWN;
 }
 
 void store_attempt(struct store *store, uint64_t id, uint64_t origin)
@@ -171,7 +201,7 @@ static bool take_job(void *owner, const struct delivery_job *job)
 	return true;
 }
 
-static void take_event(void *owner, const struct journal_delivery *event)
+static uint64_t take_event(void *owner, const struct journal_delivery *event)
 {
 	(void)owner;
 	assert_true(world->event_count < FAKE_MANY);
@@ -184,6 +214,7 @@ static void take_event(void *owner, const struct journal_delivery *event)
 		.attempt = event->attempt,
 		.next = event->next,
 	};
+	return world->event_count;
 }
 
 static enum reported make_report(void *owner, const struct item *item, enum report_kind kind,

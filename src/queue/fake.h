@@ -8,6 +8,7 @@
 
 #include "queue/bounce.h"
 #include "queue/schedule.h"
+#include "spool/damage.h"
 
 enum { FAKE_MANY = 20000, FAKE_MAILS = 3000 };
 
@@ -51,6 +52,7 @@ struct world {
 	bool out_full, disk_full, unreadable;
 	struct message *messages[FAKE_MAILS]; /* by id, for store_read() */
 	size_t message_count;
+	struct damage damage; /* what the store says is damaged, if anything */
 };
 extern struct world *world; /* the one of the test that runs */
 

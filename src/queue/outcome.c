@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "queue/bounce.h"
 #include "queue/schedule.h"
+#include "spool/damage.h"
 #include "queue/words.h"
 
 static struct slice cut(struct slice s, size_t most)
@@ -70,7 +71,7 @@ struct slice last_reply(const struct last_words *last, struct arena *arena)
 	return arena_slice(arena, text_slice(&reply));
 }
 
-void recipient_event(struct schedule *schedule, const struct recipient *recipient,
+uint64_t recipient_event(struct schedule *schedule, const struct recipient *recipient,
 	enum delivery_event event, wall_ns next, struct moment now, int64_t us)
 {
 	char buffer[LAST_WORDS_MAX + 32];
@@ -96,7 +97,7 @@ void recipient_event(struct schedule *schedule, const struct recipient *recipien
 		if (last->reason != REASON_NONE)
 			line.reason = reason_row((enum reason)last->reason)->name;
 	}
-	schedule->user.event(schedule->user.owner, &line);
+	return schedule->user.event(schedule->user.owner, &line);
 }
 
 /* Doubling from `first` to `most`, less up to an eighth, so that what failed together does not come
@@ -149,7 +150,7 @@ void recipient_deferred(
 	recipient_wait(schedule, recipient, now.mono + delay);
 	store_defer(schedule->store, item->stored.id, item->stored.origin, recipient->index,
 		recipient->attempts, now.wall + delay, last_said(recipient->last));
-	recipient_event(schedule, recipient, EVENT_DEFERRED, now.wall + delay, now, us);
+	(void)recipient_event(schedule, recipient, EVENT_DEFERRED, now.wall + delay, now, us);
 	ask_for_delay_report(recipient, age);
 }
 
@@ -160,9 +161,9 @@ static void recipient_delivered(
 
 	if (recipient->attempts < UINT16_MAX)
 		recipient->attempts++;
+	uint64_t event = recipient_event(schedule, recipient, EVENT_DELIVERED, 0, now, us);
 	store_result(schedule->store, stored->id, stored->origin, recipient->index,
-		RESULT_DELIVERED, now.wall, last_said(recipient->last));
-	recipient_event(schedule, recipient, EVENT_DELIVERED, 0, now, us);
+		RESULT_DELIVERED, now.wall, event, last_said(recipient->last));
 	if (recipient->notify & NOTIFY_SUCCESS) {
 		recipient->state = RECIPIENT_SUCCEEDED;
 		recipient->item->pending++;
@@ -190,14 +191,14 @@ static void failure_is_reported(struct schedule *schedule, struct recipient *rec
 	const struct stored *stored = &recipient->item->stored;
 
 	if (reported == REPORTED_TO_POSTMASTER) {
-		recipient_event(schedule, recipient, EVENT_DEFERRED, 0, now, 0);
+		(void)recipient_event(schedule, recipient, EVENT_DEFERRED, 0, now, 0);
 		recipient_hold(schedule, recipient);
 		return;
 	}
-	store_result(schedule->store, stored->id, stored->origin, recipient->index, RESULT_BOUNCED,
-		now.wall, recipient->last ? last_said(recipient->last) : SLICE_NONE);
-	recipient_event(
+	uint64_t event = recipient_event(
 		schedule, recipient, recipient->expired ? EVENT_EXPIRED : EVENT_BOUNCED, 0, now, 0);
+	store_result(schedule->store, stored->id, stored->origin, recipient->index, RESULT_BOUNCED,
+		now.wall, event, recipient->last ? last_said(recipient->last) : SLICE_NONE);
 	recipient_done(schedule, recipient);
 }
 
@@ -294,6 +295,15 @@ static struct recipient *job_recipient_find(struct job *job, uint16_t index)
 	return NULL;
 }
 
+/* Its sender is told, and what is left of it is kept for `postern queue salvage`. */
+static void keep_damaged(struct schedule *schedule, const struct item *item)
+{
+	struct stored stored = item->stored;
+
+	if (store_locate(schedule->store, &stored))
+		store_mark_damaged(schedule->store, &stored);
+}
+
 bool schedule_outcome(
 	struct schedule *schedule, const struct delivery_outcome *outcome, struct moment now)
 {
@@ -311,6 +321,8 @@ bool schedule_outcome(
 	case OUTCOME_DELIVERED: recipient_delivered(schedule, recipient, now, us); break;
 	case OUTCOME_DEFERRED: recipient_deferred(schedule, recipient, now, us); break;
 	case OUTCOME_FAILED:
+		if (outcome->reason == REASON_MESSAGE_DAMAGED)
+			keep_damaged(schedule, recipient->item);
 		if (recipient->attempts < UINT16_MAX)
 			recipient->attempts++;
 		recipient_failed(recipient, false);

@@ -91,7 +91,7 @@ static bool take_act(const json_t *value, struct question *question, struct text
 		json_is_string(value) ? string_of(value) : SLICE_NONE);
 }
 
-static bool parse_status(
+static bool parse_nothing(
 	const json_t *object, struct arena *arena, struct question *question, struct text *why)
 {
 	(void)object;
@@ -106,6 +106,32 @@ static bool parse_list(
 {
 	return take_limit(json_object_get(object, "limit"), question, why) &&
 	       take_pattern(json_object_get(object, "to"), arena, question, why);
+}
+
+static bool parse_left(
+	const json_t *object, struct arena *arena, struct question *question, struct text *why)
+{
+	const json_t *after = json_object_get(object, "after");
+
+	(void)arena;
+	return take_limit(json_object_get(object, "limit"), question, why) &&
+	       (!after || take_id(after, &question->after, why));
+}
+
+static bool __attribute__((unused))
+parse_clear(const json_t *object, struct arena *arena, struct question *question, struct text *why)
+{
+	json_int_t segment = json_integer_value(json_object_get(object, "segment"));
+	const json_t *salvage = json_object_get(object, "salvage");
+
+	(void)arena;
+	if (segment < 1 || segment > UINT32_MAX)
+		return complain_about(why, "segment must be its number", SLICE_NONE);
+	if (!json_is_boolean(salvage))
+		return complain_about(why, "salvage must be true or false", SLICE_NONE);
+	question->segment = (uint32_t)segment;
+	question->salvage = json_is_true(salvage);
+	return true;
 }
 
 static bool parse_show(
@@ -135,8 +161,11 @@ static bool parse_object(
 		enum question_kind kind;
 		bool (*parse)(const json_t *, struct arena *, struct question *, struct text *);
 	} rows[] = {
-		{"status", QUESTION_STATUS, parse_status},
+		{"status", QUESTION_STATUS, parse_nothing},
 		{"queue", QUESTION_LIST, parse_list},
+		{"queue-left", QUESTION_LEFT, parse_left},
+		{"queue-damage", QUESTION_DAMAGE, parse_nothing},
+		{"queue-clear", QUESTION_CLEAR, parse_clear},
 		{"queue-show", QUESTION_SHOW, parse_show},
 		{"queue-act", QUESTION_ACT, parse_act},
 	};
@@ -147,7 +176,9 @@ static bool parse_object(
 			question->kind = rows[i].kind;
 			return rows[i].parse(object, arena, question, why);
 		}
-	return complain_about(why, "the queue answers status, queue, queue-show and queue-act",
+	return complain_about(why,
+		"the queue answers status, queue, queue-left, queue-show, "
+		"queue-act, queue-damage and queue-clear",
 		json_is_string(ask) ? string_of(ask) : SLICE_NONE);
 }
 

@@ -76,11 +76,11 @@ static void wake_fires(struct timer *timer)
 
 /* ---- what the schedule asks for ---- */
 
-static void take_event(void *owner, const struct journal_delivery *event)
+static uint64_t take_event(void *owner, const struct journal_delivery *event)
 {
 	struct queue *queue = owner;
 
-	events_add(queue->events, event);
+	return events_add(queue->events, event);
 }
 
 static enum reported make_report(void *owner, const struct item *item, enum report_kind kind,
@@ -114,6 +114,68 @@ static void take_damage(void *owner, struct slice words)
 	role_log(queue->role, LEVEL_ERROR, "damage", "%.*s", SLICE_ARGS(words));
 }
 
+/* Its address is in the envelope, which the store keeps until the event is heard. */
+static void repeat_recipient(
+	struct queue *queue, const struct unheard_result *result, struct journal_delivery *event)
+{
+	struct stored stored = {.id = result->id, .origin = result->origin};
+	struct arena *arena = arena_new();
+	struct message message;
+	struct slice payload;
+
+	bool readable = store_locate(queue->store, &stored) &&
+			store_read(queue->store, &stored, arena, &message, &payload) == READ_OK &&
+			result->recipient < message.envelope.recipient_count;
+	if (readable) {
+		event->sender = message.envelope.sender;
+		event->recipient = message.envelope.recipients[result->recipient].address;
+	}
+	queue->repeated = events_add(queue->events, event);
+	arena_free(arena);
+}
+
+/* What the journal may not have after the last end: it is told again, once the store is open. */
+static void take_unheard(void *owner, const struct unheard_result *result)
+{
+	struct queue *queue = owner;
+	struct unheard *unheard = calloc(1, sizeof *unheard);
+
+	panic_if(!unheard, "out of memory for events to be told again");
+	unheard->result = *result;
+	text_put(&unheard->words, result->words);
+	list_append(&queue->unheard, &unheard->link);
+}
+
+static void repeat_event(struct queue *queue, const struct unheard *unheard)
+{
+	static const enum delivery_event events[] = {
+		[RESULT_DELIVERED] = EVENT_DELIVERED,
+		[RESULT_BOUNCED] = EVENT_BOUNCED,
+		[RESULT_REMOVED] = EVENT_REMOVED,
+	};
+	const struct unheard_result *result = &unheard->result;
+	struct journal_delivery event = {.message = result->id,
+		.time = result->time,
+		.node = queue->schedule->node,
+		.event = events[result->result],
+		.reply = text_slice(&unheard->words),
+		.repeated = true,
+		.number = result->recipient};
+
+	repeat_recipient(queue, result, &event);
+}
+
+static void repeat_events(struct queue *queue)
+{
+	LIST_EACH (struct unheard, unheard, &queue->unheard, link) {
+		if (queue->store)
+			repeat_event(queue, unheard);
+		list_remove(&unheard->link);
+		text_free(&unheard->words);
+		free(unheard);
+	}
+}
+
 /* ---- the life of the role ---- */
 
 static uint64_t random_seed(void)
@@ -139,6 +201,7 @@ static void *queue_start(struct role *role)
 	queue->bouncer.ids.slot = role->id_slot;
 	queue->turn.run = turn_ends;
 	list_init(&queue->answers);
+	list_init(&queue->unheard);
 	timer_init(&queue->wake, queue->loop, wake_fires);
 	timer_init(&queue->give_up, queue->loop, gives_up);
 	queue->schedule = schedule_open(NULL,
@@ -206,7 +269,10 @@ static bool open_spool(struct queue *queue)
 {
 	char words[512];
 	struct text why = TEXT_FIXED(words);
-	struct store_events events = {take_found, take_damage, queue};
+	struct store_events events = {.found = take_found,
+		.damage = take_damage,
+		.owner = queue,
+		.unheard = take_unheard};
 	enum store_open opened = STORE_UNUSABLE;
 
 	if (queue->folder >= 0)
@@ -215,12 +281,14 @@ static bool open_spool(struct queue *queue)
 		text_put(&why, SLICE("the spool folder was not given to the queue"));
 	if (opened != STORE_OPEN) {
 		queue->store = NULL;
+		repeat_events(queue);
 		refuse_to_start(queue, opened, text_slice(&why));
 		return false;
 	}
 	queue->schedule->store = queue->bouncer.store = queue->store;
 	queue->bouncer.disk = queue->disk;
 	store_on_forget(queue->store, dispatch_forget, queue);
+	repeat_events(queue);
 	return true;
 }
 

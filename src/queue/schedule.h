@@ -46,7 +46,8 @@ enum reported {
 struct schedule_user {
 	/* Hands a job to out (and its segment before). False: not now; schedule_go_on() follows. */
 	bool (*send)(void *owner, const struct delivery_job *job);
-	void (*event)(void *owner, const struct journal_delivery *event);
+	/* Gives back the event's number, for the result that says the same. */
+	uint64_t (*event)(void *owner, const struct journal_delivery *event);
 	/* Makes one report about all of these recipients of the item. */
 	enum reported (*report)(void *owner, const struct item *item, enum report_kind kind,
 		struct recipient *const *recipients, size_t count, struct moment now);
@@ -142,7 +143,7 @@ void recipient_deferred(
 void recipient_failed(struct recipient *recipient, bool expired);
 void recipient_remember(struct recipient *recipient, const struct delivery_outcome *outcome,
 	enum route_kind route, wall_ns now);
-void recipient_event(struct schedule *schedule, const struct recipient *recipient,
+uint64_t recipient_event(struct schedule *schedule, const struct recipient *recipient,
 	enum delivery_event event, wall_ns next, struct moment now, int64_t us);
 void destination_add(
 	struct schedule *schedule, const struct route *route, struct recipient *recipient);

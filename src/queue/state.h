@@ -28,6 +28,13 @@ struct answer {
 	size_t sent;
 };
 
+/* A result whose event the journal may not have, until the store is open. */
+struct unheard {
+	struct list link;
+	struct unheard_result result; /* its words are: */
+	struct text words;
+};
+
 /* Neighbours that came before the spool was opened: what they say waits in their sockets. */
 struct early_peer {
 	enum role_name name;
@@ -45,11 +52,13 @@ struct queue {
 	struct store *store;
 	struct schedule *schedule;
 	struct events *events;
+	uint64_t repeated; /* the last event told again at the start; until it is heard, none is */
 	struct bouncer bouncer;
 	struct edge edges[ID_SLOTS];
 	struct channel *out, *control;
 	struct map *segments; /* those out has open, by number: struct known_segment */
 	struct list answers;
+	struct list unheard;
 	struct early_peer early[EARLY_PEERS_MAX];
 	size_t early_count;
 	struct turn_end turn;
@@ -58,8 +67,10 @@ struct queue {
 	struct offload *pool;
 	struct gate books_gate; /* opened when results wait */
 	struct gate books_end;  /* opened when the role is to end */
+	struct gate heard;      /* opened when control has more events */
 	bool books_wanted, books_open, stopping;
-	bool out_full; /* `drained` will be called */
+	bool books_failing; /* results could not be flushed the last time */
+	bool out_full;      /* `drained` will be called */
 };
 
 struct moment queue_now(const struct queue *queue);
@@ -81,10 +92,12 @@ void dispatch_forget(void *owner, uint32_t segment);            /* store_on_forg
 void reports_open(struct queue *queue, int fd);
 void reports_close(struct queue *queue);
 void reports_pump(struct queue *queue);
+void reports_hurry(struct queue *queue); /* asks control to make durable at once what it has */
 
 /* books.c */
 bool books_start(struct queue *queue) MUST_USE;
-void books_stir(struct queue *queue); /* results may have been written */
-void books_end(struct queue *queue);  /* the last flush, then queue_has_ended() */
+void books_stir(struct queue *queue);  /* results may have been written */
+void books_end(struct queue *queue);   /* the last flush, then queue_has_ended() */
+void books_heard(struct queue *queue); /* control has more events: the end may wait for them */
 
 #endif

@@ -89,9 +89,55 @@ static const struct reason_row *row_of(const struct last_words *last)
 		last->reason != REASON_NONE ? (enum reason)last->reason : REASON_REMOTE_REFUSED);
 }
 
+bool last_explained(
+	const struct recipient *recipient, struct arena *arena, struct explanation *told)
+{
+	const struct last_words *last = recipient->last;
+	struct text words = TEXT_GROWING;
+
+	if (!last || last->reason != REASON_NONE || !last->code)
+		return false;
+	struct slice reply = last_reply(last, arena), remote = remote_shown(last);
+	while (reply.len) {
+		text_put(&words, words.len ? SLICE(" ") : SLICE_NONE);
+		text_put(&words, slice_cut(&reply, '\n'));
+	}
+	struct failure failure = {
+		.recipient = recipient_address(recipient),
+		.sender = item_sender(recipient->item),
+		.words = arena_slice(arena, text_slice(&words)),
+		.reply_code = last->code,
+		.remote_mta = slice_cut(&remote, ' '),
+	};
+	failure.has_status = enhanced_parse(last_enhanced(last), &failure.status);
+	text_free(&words);
+	explain_failure(&failure, arena, told);
+	return told->cause != CAUSE_UNCLEAR;
+}
+
+static void put_titled(struct text *text, const char *title, struct slice words)
+{
+	if (!words.len)
+		return;
+	text_format(text, "    %s:\n", title);
+	put_indented(text, "      ", words);
+}
+
+static void put_meaning(struct text *text, const struct explanation *told)
+{
+	put_titled(text, "What happened", told->summary);
+	put_titled(text, "Who can act", actor_words(slice_of(actor_text(told->actor))));
+	put_titled(text, "What to do", told->sender_steps);
+	put_titled(text, "What the administrator of the sending side can do",
+		told->sender_admin_steps);
+	put_titled(text, "What the administrator of the recipient's mail server can do",
+		told->recipient_admin_steps);
+}
+
 static void put_failed(struct text *text, const struct recipient *recipient, struct arena *arena)
 {
 	const struct last_words *last = recipient->last;
+	struct explanation told;
 
 	if (recipient->expired) {
 		text_format(text, "    It was tried %u times. The last failure:\n",
@@ -99,9 +145,14 @@ static void put_failed(struct text *text, const struct recipient *recipient, str
 	}
 	if (last)
 		put_said(text, last, arena);
+	bool explained = last_explained(recipient, arena, &told);
 	if (recipient->expired)
 		put_steps(text, reason_row(REASON_EXPIRED));
-	else if (last)
+	if (recipient->expired && explained)
+		put_titled(text, "What the last failure means", told.summary);
+	else if (explained)
+		put_meaning(text, &told);
+	else if (last && !recipient->expired)
 		put_steps(text, row_of(last));
 }
 

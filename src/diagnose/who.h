@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy asked backwards: who may relay, who may use an address, what a client may do. For
+ * people, or (json) as one object a line. */
+#ifndef DIAGNOSE_WHO_H
+#define DIAGNOSE_WHO_H
+
+#include "policy/policy.h"
+
+void who_relays(const struct policy *policy, wall_ns now, bool json, struct text *out);
+/* False: nobody that the configuration names may use it. */
+bool who_sends_as(
+	const struct policy *policy, const struct mailbox *address, bool json, struct text *out);
+/* False: the client may not relay, whatever else it says. */
+bool who_is_client(const struct policy *policy, const struct address *client, wall_ns now,
+	bool json, struct text *out);
+
+#endif
