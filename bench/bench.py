@@ -162,6 +162,16 @@ class Bench:
         self.add(f"idle, {self.held:,} connections", "KiB (PSS) a connection", found, "each", False)
         self.add(f"idle, {self.held:,} connections", "MiB (PSS) without any", found, "empty", False)
 
+    def decisions(self):
+        """What the policy alone costs: no network, no disk."""
+        done = subprocess.run([os.path.join(self.asked.build, "release", "src", "policy", "decide_bench")],
+                              capture_output=True, text=True, check=True)
+        for line in done.stdout.splitlines():
+            _, clauses, ranges, each, _ = line.split()
+            self.add(f"one decision, {int(clauses):,} clauses, {int(ranges):,} ranges", "CPU µs",
+                     {"Postern": {"each": float(each)}}, "each", False)
+            say(f"decide: {clauses} clauses, {ranges} ranges: {each} µs")
+
     def harness(self):
         """Generator and sink alone: what the machine gives at this moment."""
         self.sink.ask("XRESET")
@@ -216,6 +226,7 @@ class Bench:
             self.refusals()
             self.note(f"everything else on the machine (kernel threads too) took {others.share():.0%} of it meanwhile")
             self.idle()
+            self.decisions()
             return True
         finally:
             for server in self.servers:
@@ -290,7 +301,8 @@ def options():
 
 def main():
     asked = options()
-    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink"],
+    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink",
+                           "src/policy/decide_bench"],
                           capture_output=True, text=True)
     if made.returncode:
         sys.exit(made.stdout)

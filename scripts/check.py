@@ -253,11 +253,17 @@ def system(words, count):
         pytest_part("tests/system", "system", words, count)
 
 
+def faults(words, count):
+    if build("gcc", count):
+        pytest_part("tests/faults", "faults", words, count)
+
+
 # What runs, in this order; the word of scripts/probe that it cannot do without.
 PARTS = {
     "style": (style, "pytest"),
     "unit": (unit, None),
     "system": (system, "pytest"),
+    "faults": (faults, "pytest"),
     "asan": (asan, None),
     "system-asan": (system_asan, "pytest"),
     "clang": (clang, "clang"),

@@ -19,11 +19,12 @@ LAYERS = [
     ["base"],
     ["run", "wire"],
     ["reason", "packets"],
+    ["explain"],
     ["role"],
     ["dns"],
     ["policy"],
     ["journal", "spool"],
-    ["deliver"],
+    ["deliver", "accounts"],
     ["smtpin", "smtpout", "queue"],
     ["control", "diagnose"],
     ["supervisor"],
@@ -50,6 +51,26 @@ def test_arrows_point_down_only():
             if not allowed and not (test and name in level):
                 wrong.append(f"{file} includes {name}/")
     assert not wrong, "\n".join(wrong)
+
+
+# One of two is built.
+ALTERNATIVES = {"main", "proof_is_asked", "switch_lowest", "switch_make"}
+
+
+def test_one_name_is_one_function():
+    """Rooms are static libraries: of two exported functions of one name the linker takes either, silently."""
+    need("ctags")
+    tags = subprocess.run(["ctags", "--languages=C", "--kinds-C=f", "--fields=+f", "--extras=+F", "-o", "-", "-L", "-"],
+                          input="\n".join(shape.sources()), capture_output=True, text=True, check=True).stdout
+    homes = {}
+    for line in tags.splitlines():
+        parts = line.split("\t")
+        private = any(part in ("file:", "static") or part.startswith("file:") for part in parts[3:])
+        if len(parts) > 3 and parts[3] == "f" and not private:
+            homes.setdefault(parts[0], set()).add(parts[1])
+    twice = {name: sorted(files) for name, files in homes.items()
+             if name not in ALTERNATIVES and len([f for f in files if "fake" not in f and not f.startswith(("bench", "tests"))]) > 1}
+    assert not twice, twice
 
 
 def test_every_room_is_in_the_layers_and_has_a_readme():

@@ -90,7 +90,7 @@ def test_files_that_are_made_are_nobody_elses_to_read(daemon):
     client = Client(server.port)
     for line in ("EHLO a.example", "MAIL FROM:<a@b.example>", "RCPT TO:<alice@ours.example>", "DATA"):
         client.say(line)
-    assert client.say(b"Subject: x\r\n\r\nx\r\n.").startswith("250")
+    assert client.say(b"From: <a@ours.example>\r\nSubject: x\r\n\r\nx\r\n.").startswith("250")
     assert server.mails("alice@ours.example", 1)
     server.postern("log", status=0)
     for place, _, names in os.walk(server.state):

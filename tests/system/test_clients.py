@@ -82,7 +82,7 @@ def test_a_pipelined_transaction_is_answered_in_order(relay):
     client.say("EHLO x.example")
     client.send("MAIL FROM:<a@ours.example>\r\nRCPT TO:<alice@ours.example>\r\nRCPT TO:<nobody@ours.example>\r\nDATA\r\n")
     assert [client.reply()[:3] for _ in range(4)] == ["250", "250", "250", "354"]
-    kept = client.say(b"Subject: x\r\n\r\nbody\r\n.")
+    kept = client.say(b"From: <a@ours.example>\r\nSubject: x\r\n\r\nbody\r\n.")
     assert kept.startswith("250 2.0.0 kept [")
     assert client.say("QUIT").startswith("221")
     assert len(relay.mails("alice@ours.example", 1)) == 1

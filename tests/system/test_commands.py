@@ -7,7 +7,7 @@ import subprocess
 from conftest import POSTERN, RELAY, Client, need
 from test_messages import send
 
-MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+MESSAGE = b"From: <a@ours.example>\r\nSubject: x\r\n\r\nbody\r\n"
 
 
 def refuse_one(relay):

@@ -10,7 +10,7 @@ from conftest import TORTURE, Client, corpus
 PREFIXES = [b"\n", b"\r", b"\r\n", b"\n\r", b"\r\n\0", b"\0", b"\v", b"\f", b"\xc2\x85", b"\xe2\x80\xa8", b"\r\n ", b"\r\n\r"]
 SUFFIXES = [b"\n", b"\r", b"\r\n", b"\n\r", b"\r\r\n", b"\0\r\n", b" \r\n", b"\t\r\n", b"\v\r\n"]
 FORMS = [p + b"." + s for p, s in itertools.product(PREFIXES, SUFFIXES) if p + b"." + s != b"\r\n.\r\n"]
-SMUGGLED = b"MAIL FROM:<evil@ours.example>\r\nRCPT TO:<smuggled@ours.example>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
+SMUGGLED = b"MAIL FROM:<evil@ours.example>\r\nRCPT TO:<smuggled@ours.example>\r\nDATA\r\nFrom: <evil@ours.example>\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
 
 
 def begin(relay):
@@ -49,7 +49,7 @@ def test_no_form_ends_a_message(relay):
     assert len(FORMS) == 107
     for form in forms():
         client = begin(relay)
-        client.send(b"Subject: outer\r\n\r\nfirst" + form + SMUGGLED)
+        client.send(b"From: <a@ours.example>\r\nSubject: outer\r\n\r\nfirst" + form + SMUGGLED)
         one_message_or_none(client, form)
     assert relay.mails("smuggled@ours.example") == []
 
@@ -59,7 +59,7 @@ def test_no_form_ends_a_message_when_cut_at_any_byte(relay):
     for form in every:
         for cut in range(1, len(form) + 1):
             client = begin(relay)
-            client.send(b"Subject: outer\r\n\r\nfirst" + form[:cut])
+            client.send(b"From: <a@ours.example>\r\nSubject: outer\r\n\r\nfirst" + form[:cut])
             time.sleep(0.002)
             client.send(form[cut:] + SMUGGLED)
             one_message_or_none(client, (form, cut))
@@ -72,14 +72,14 @@ def test_every_form_of_the_corpus_was_tried(relay):
     for case in proper:
         client = begin(relay)
         client.socket.settimeout(2)
-        client.send(b"Subject: outer\r\n\r\nfirst" + base64.b64decode(case["sequence_b64"]))
+        client.send(b"From: <a@ours.example>\r\nSubject: outer\r\n\r\nfirst" + base64.b64decode(case["sequence_b64"]))
         one_message_or_none(client, case["name"])
 
 
 def test_bare_line_ends_and_nul_are_refused_with_a_reason(relay):
     for bad in [b"a\nb", b"a\rb", b"a\0b"]:
         client = begin(relay)
-        reply = client.say(b"Subject: x\r\n\r\n" + bad + b"\r\n.")
+        reply = client.say(b"From: <a@ours.example>\r\nSubject: x\r\n\r\n" + bad + b"\r\n.")
         assert reply.startswith("550 5.6.0") and "[why " in reply, reply
         assert client.say("NOOP").startswith("250")
     assert relay.mails("alice@ours.example") == []

@@ -12,7 +12,7 @@ from conftest import POSTERND, RELAY, Client, need
 from test_messages import send
 
 LOCAL = 'listen smtp "127.0.0.1:0"\ndomain ours.example any recipient deliver maildir "{mail}/%d/%l"\n'
-MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+MESSAGE = b"From: <a@ours.example>\r\nSubject: x\r\n\r\nbody\r\n"
 
 
 def hello(server, source="127.0.0.1"):

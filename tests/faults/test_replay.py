@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crash images: the daemon works on a disk that logs every write and flush; then disks are made as a power
+cut at many moments might have left them, with unflushed writes lost, torn and reordered, and the daemon is
+started on each. Everything answered 250 before that moment must be there or must have been delivered."""
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+from blocklog import BlockLog, Replay
+from disks import LoopDisk
+from house import BUILD, TORTURE, Sink, need
+from rig import BOTH, Found, Ledger, copies_of, kill_and_wait, loads, place_at, until
+
+IMAGES = int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 20))
+SIZE = 128 << 20
+
+
+@pytest.fixture
+def logged(daemon):
+    """A folder, a log, and a loop disk over it; all taken away again, from the top down."""
+    need("block-log")
+    need("loop-mount")
+    folder = os.path.join(BUILD, "faults", f"replay-{os.getpid()}-{time.monotonic_ns()}")
+    os.makedirs(folder)
+    for path in (os.path.dirname(folder), folder):
+        os.chmod(path, 0o755)
+    made = []
+    log = BlockLog(folder)
+    yield folder, log, made
+    for disk in reversed(made):
+        disk.remove()
+    log.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Given(LoopDisk):
+    """A file system in an image that is there."""
+
+    def make(self, image):
+        self.image = image
+        os.makedirs(self.place, exist_ok=True)
+        self.mount()
+        return self
+
+
+class Moments:
+    """When what happened, as numbers of entries of the log."""
+
+    def __init__(self, log):
+        self.log, self.promised, self.delivered, self.lock = log, {}, {}, threading.Lock()
+
+    def note_promise(self, token):
+        with self.lock:
+            self.promised.setdefault(token, self.log.count())
+
+    def note_delivery(self, raw, number):
+        token = raw.split(b"X-Token: ", 1)[1].split(b"\r\n", 1)[0].decode()
+        with self.lock:
+            self.delivered.setdefault(token, self.log.count())
+        return "250 2.0.0 kept"
+
+
+def record(daemon, folder, log, made, seconds):
+    """A daemon under load on the logged disk; gives the moments, the ledger and the base image."""
+    base = os.path.join(folder, "base")
+    with open(base, "wb") as file:
+        file.truncate(SIZE)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", base], check=True)
+    moments, ledger = Moments(log), Ledger()
+    disk = Given(folder)
+    made.append(disk)
+    disk.make(log.start(base))
+    to = Sink({".": moments.note_delivery})
+    server = daemon(BOTH.replace("{port}", str(to.port)), wait=False)
+    place_at(server, disk.place)
+    server.start()
+    end = time.monotonic() + seconds
+    clients = loads(server, ledger, 2, "c", noticed=moments.note_promise)
+    while time.monotonic() < end:
+        time.sleep(0.1)
+    for client in clients:
+        client.end()
+    server.stop()
+    to.close()
+    disk.remove()
+    log.stop()
+    return moments, ledger, base, server
+
+
+def judge_image(server, to, moments, ledger, upto):
+    """What was promised before the cut and is neither delivered before it, nor now, nor in the Maildir."""
+    def missing():
+        there = copies_of(server, to)
+        return [token for token, at in moments.promised.items() if at <= upto and
+                (not there[token, "local"] or
+                 not there[token, "remote"] and moments.delivered.get(token, upto + 1) > upto)]
+    until(lambda: not missing(), 60)
+    return missing(), Found(server, to, ledger).damaged
+
+
+class OnImage:
+    """The daemon of the recording, on one image after the other."""
+
+    def __init__(self, server, sink, folder, made):
+        self.server, self.sink, self.folder, self.made = server, sink, folder, made
+
+    def start(self, image):
+        """Gives the sink of this image."""
+        disk, to = Given(self.folder), self.sink()
+        self.made.append(disk)
+        disk.make(image)
+        os.makedirs(os.path.join(disk.place, "mail"), exist_ok=True)  # the cut may have come before it was durable
+        os.chmod(os.path.join(disk.place, "mail"), 0o777)
+        self.server.write(BOTH.replace("{port}", str(to.port)).replace("{mail}", "/mail"))
+        place_at(self.server, disk.place)
+        self.server.start()
+        return to
+
+    def end(self, to):
+        kill_and_wait(self.server)
+        to.close()
+        self.made.pop().remove()
+
+
+def test_no_crash_image_loses_a_message_answered_250(daemon, sink, logged):
+    folder, log, made = logged
+    moments, ledger, base, server = record(daemon, folder, log, made, 20 if TORTURE else 2)
+    entries, rng = log.entries(), random.Random(time.time())
+    assert len(moments.promised) > 10 and len(entries) > 100
+    replay, image, there = Replay(base, entries, folder), os.path.join(folder, "crashed"), OnImage(server, sink, folder, made)
+    first, bad = min(moments.promised.values()), []
+    for number, upto in enumerate(sorted(rng.randrange(first, len(entries) + 1) for _ in range(IMAGES))):
+        replay.cut(upto, image, rng if number % 4 else None)
+        to = there.start(image)
+        lost, damaged = judge_image(server, to, moments, ledger, upto)
+        if lost or damaged:
+            bad.append((upto, "lost", lost[:3], "damaged", damaged[:3], server.output()[-1500:]))
+            shutil.copy(image, os.path.join(BUILD, f"faults-image-{upto}"))
+        there.end(to)
+    assert not bad, bad[:3]
+    print(f"{len(entries)} writes and flushes logged, {len(moments.promised)} acknowledged, {IMAGES} crash images, "
+          "0 lost, 0 damaged")
