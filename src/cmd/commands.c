@@ -116,6 +116,8 @@ const struct command cli_commands[] = {
 	{.name = "settings", .not_yet = "it comes with accounts"},
 	{.name = "grant", .not_yet = "it comes with POP before SMTP"},
 	{.name = "grants", .not_yet = "it comes with POP before SMTP"},
+	{.name = "hold", .not_yet = "it comes with accounts"},
+	{.name = "release", .not_yet = "it comes with accounts"},
 	{.name = "doctor", .not_yet = "it comes with the checks of a domain"},
 	{.name = "probe", .not_yet = "it comes with the checks of a server"},
 	{.name = "send", .not_yet = "it comes with the checks of a server; swaks sends meanwhile"},

@@ -11,6 +11,7 @@
 #include "cmd/cli.h"
 #include "cmd/progress.h"
 #include "diagnose/check.h"
+#include "diagnose/crew.h"
 #include "diagnose/replay.h"
 #include "diagnose/told.h"
 #include "journal/read.h"
@@ -23,6 +24,7 @@ struct replaying {
 	struct progress progress;
 	uint64_t seen, total;
 	uint64_t damaged;
+	struct crew *crew; /* where changes need not be shown in order; else NULL */
 };
 
 static void show_change(
@@ -49,10 +51,14 @@ static void take(struct replaying *replaying, const json_t *line)
 static bool see_line(void *owner, const struct journal_line *read)
 {
 	struct replaying *replaying = owner;
-	json_t *line = json_loadb(read->raw.at, read->raw.len, JSON_ALLOW_NUL, NULL);
 
 	replaying->seen += read->raw.len + 1;
 	progress_show(&replaying->progress, replaying->seen, replaying->total);
+	if (replaying->crew) {
+		crew_give(replaying->crew, read->raw);
+		return true;
+	}
+	json_t *line = json_loadb(read->raw.at, read->raw.len, JSON_ALLOW_NUL, NULL);
 	if (line)
 		take(replaying, line);
 	else
@@ -98,8 +104,12 @@ static enum exit_status replay_journal(struct replaying *replaying, const char *
 	if (folder < 0)
 		return cli_fail(EXIT_UNKNOWN, "%s: %s", path, strerror(errno));
 	replaying->total = journal_bytes(folder, replaying->since);
+	if (!replaying->each)
+		replaying->crew = crew_open(replaying->replay.policy, replaying->since);
 	enum status status = journal_read(folder, &query, see_line, replaying, &counts);
 	int error = errno;
+	if (replaying->crew)
+		replaying->damaged += crew_close(replaying->crew, &replaying->replay);
 	progress_end(&replaying->progress);
 	close(folder);
 	if (status != STATUS_OK)

@@ -177,7 +177,8 @@ static void control_grant(void *state, const struct setup_grant *grant, int fd)
 	case GRANT_SPOOL_FOLDER:
 	case GRANT_POLICY_FOLDER:
 	case GRANT_STATE_FOLDER:
-	case GRANT_ACCOUNTS_FOLDER: break;
+	case GRANT_ACCOUNTS_FOLDER:
+	case GRANT_SECRET: break;
 	}
 	close(fd); /* of no use here yet */
 }

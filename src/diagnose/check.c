@@ -57,10 +57,11 @@ static void put_verdict(struct text *out, const struct complaints *complaints, c
 			policy_clause_count(policy) == 1 ? "clause" : "clauses",
 			policy_hash(policy));
 	else
-		text_format(out, ": %zu errors", complaints->errors);
+		text_format(out, ": %zu %s", complaints->errors,
+			complaints->errors == 1 ? "error" : "errors");
 	size_t warnings = count_of(complaints, SEVERITY_WARNING);
 	if (warnings)
-		text_format(out, ", %zu warnings", warnings);
+		text_format(out, ", %zu %s", warnings, warnings == 1 ? "warning" : "warnings");
 	text_char(out, '\n');
 }
 

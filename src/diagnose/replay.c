@@ -35,45 +35,48 @@ static bool speaks(const struct decision *decision, uint32_t *clause)
 	return decision->has_clause || decision->has_grant;
 }
 
+static bool group_is_same(const struct replay_group *a, const struct replay_group *b)
+{
+	return a->was == b->was && a->is == b->is && a->has_clause == b->has_clause &&
+	       a->reason == b->reason && (!a->has_clause || a->clause == b->clause);
+}
+
+static void group_add(struct replay *replay, const struct replay_group *group)
+{
+	for (size_t i = 0; i < replay->group_count; i++)
+		if (group_is_same(&replay->groups[i], group)) {
+			replay->groups[i].count += group->count;
+			return;
+		}
+	if (replay->group_count < REPLAY_GROUPS_MAX)
+		replay->groups[replay->group_count++] = *group;
+}
+
 static void count_change(struct replay *replay, const json_t *line, const struct recorded *recorded,
 	const struct decision *now)
 {
-	uint32_t clause;
-	bool has_clause = speaks(now, &clause);
-	struct replay_group *group = replay->groups;
+	struct replay_group group = {
+		.was = recorded->verdict, .is = now->verdict, .reason = now->reason, .count = 1};
+	struct text example = {.at = group.example, .size = sizeof group.example - 1};
 
-	for (size_t i = 0; i < replay->group_count; i++, group++)
-		if (group->was == recorded->verdict && group->is == now->verdict &&
-			group->has_clause == has_clause && group->reason == now->reason &&
-			(!has_clause || group->clause == clause)) {
-			group->count++;
-			return;
-		}
-	if (replay->group_count == REPLAY_GROUPS_MAX)
-		return;
-	*group = (struct replay_group){.was = recorded->verdict,
-		.is = now->verdict,
-		.has_clause = has_clause,
-		.clause = clause,
-		.reason = now->reason,
-		.count = 1};
-	struct text example = {.at = group->example, .size = sizeof group->example - 1};
+	group.has_clause = speaks(now, &group.clause);
 	text_put(&example, told_text(line, "id"));
-	replay->group_count++;
+	group_add(replay, &group);
 }
 
-static void count_missing(struct replay *replay, enum fact fact, struct slice argument)
+static void count_missing(
+	struct replay *replay, enum fact fact, struct slice argument, uint64_t count)
 {
 	struct replay_missing *missing = replay->missing;
 
 	for (size_t i = 0; i < replay->missing_count; i++, missing++)
 		if (missing->fact == fact && slice_is(missing->argument, argument)) {
-			missing->count++;
+			missing->count += count;
 			return;
 		}
 	if (replay->missing_count == REPLAY_MISSING_MAX)
 		return;
-	*missing = (struct replay_missing){fact, arena_slice(replay->kept, argument), 1};
+	*missing = (struct replay_missing){fact, arena_slice(replay->kept, argument), count};
 	replay->missing_count++;
 }
 
@@ -83,13 +86,13 @@ static void count_all_missing(struct replay *replay, const struct facts *facts, 
 	size_t count = policy_wanted(replay->policy, facts, stage, replay->scratch, &wanted);
 
 	for (size_t i = 0; i < count; i++)
-		count_missing(replay, wanted[i].fact, wanted[i].argument);
+		count_missing(replay, wanted[i].fact, wanted[i].argument, 1);
 	if (stage == STAGE_END && !facts->has_from)
-		count_missing(replay, FACT_FROM, SLICE_NONE);
+		count_missing(replay, FACT_FROM, SLICE_NONE, 1);
 	if (stage == STAGE_END && !facts->has_header)
-		count_missing(replay, FACT_HEADER, SLICE_NONE);
+		count_missing(replay, FACT_HEADER, SLICE_NONE, 1);
 	if (!count && stage != STAGE_END)
-		count_missing(replay, FACT_COUNTER, SLICE_NONE);
+		count_missing(replay, FACT_COUNTER, SLICE_NONE, 1);
 }
 
 static bool is_single(unsigned verdicts)
@@ -103,7 +106,7 @@ static void decide_again(struct replay *replay, struct recorded *recorded, struc
 	struct facts *facts = &recorded->facts;
 	const struct mailbox written = facts->has_alias ? facts->alias : facts->recipient;
 	const struct expansion *targets;
-	size_t count = facts->has_recipient
+	size_t count = facts->has_recipient && !facts->is_returned
 			       ? policy_expand(replay->policy, &written, replay->scratch, &targets)
 			       : 0;
 	struct decision two[2]; /* the strictest so far, and the next */
@@ -145,6 +148,18 @@ enum replayed replay_line(struct replay *replay, const json_t *line, struct deci
 	replay->changed++;
 	count_change(replay, line, &recorded, now);
 	return REPLAY_CHANGED;
+}
+
+void replay_add(struct replay *replay, const struct replay *other)
+{
+	replay->unchanged += other->unchanged;
+	replay->changed += other->changed;
+	replay->cannot_tell += other->cannot_tell;
+	for (size_t i = 0; i < other->group_count; i++)
+		group_add(replay, &other->groups[i]);
+	for (size_t i = 0; i < other->missing_count; i++)
+		count_missing(replay, other->missing[i].fact, other->missing[i].argument,
+			other->missing[i].count);
 }
 
 /* ---- what is said ---- */

@@ -41,6 +41,8 @@ struct replay {
 };
 void replay_begin(struct replay *replay, const struct policy *policy);
 void replay_end(struct replay *replay);
+/* Adds the sums of another, of the same policy. */
+void replay_add(struct replay *replay, const struct replay *other);
 /* *now is what would be decided today; valid until the next call. */
 enum replayed replay_line(struct replay *replay, const json_t *line, struct decision *now);
 struct slice verdict_word(enum verdict verdict); /* "accept" */

@@ -256,14 +256,18 @@ static bool read_exchange(struct failure *failure, struct slice line)
 		return false;
 	while (left.len && !failure->words.len) {
 		struct slice value = slice_cut(&left, ',');
-		if (!failure->recipient.len && is_address(value) &&
-			!slice_starts(value, SLICE("<")))
-			failure->recipient = value;
+		struct slice several = value, first = slice_cut(&several, ';');
+		if (!failure->recipient.len && is_address(first) &&
+			!slice_starts(first, SLICE("<")))
+			failure->recipient = first;
 		else if (failure->recipient.len && reply_code_find(value))
 			failure->words = value;
 	}
-	if (led.len)
+	if (led.len) {
 		failure->words = slice_cut(&led, ']');
+		led = failure->words; /* "[{LED=550 …};{MSG=…};{FQDN=…}]" */
+		failure->words = slice_cut(&led, '}');
+	}
 	fill(&failure->words, line);
 	if (has_nocase(line, ",DEFER,"))
 		failure->fate = FATE_DELAYED;

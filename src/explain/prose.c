@@ -88,7 +88,7 @@ static struct slice reply_of(struct slice text)
 static bool is_follow_up(struct slice reply)
 {
 	static const char *const words[] = {"Need RCPT", "need rcpt", "Service unavailable",
-		"No valid recipients", "no valid recipients", NULL};
+		"No valid recipients", "no valid recipients", "Remote protocol error", NULL};
 
 	return has_one_of(reply, words);
 }
@@ -124,6 +124,17 @@ static struct slice with_line_above(const struct page *page, size_t at, struct s
 	return arena_format(page->scene->arena, "%.*s %.*s", SLICE_ARGS(above), SLICE_ARGS(reply));
 }
 
+/* "<<< 501 no access from you" and below "554 <x@far.example>... Remote protocol error": the words
+ * of the server on the line above are the reason, those below only say for whom. */
+static struct slice answer_behind(const struct page *page, size_t at, struct slice reply)
+{
+	struct slice above = at ? page->lines[at - 1].raw : SLICE_NONE;
+	struct slice said = reply_of(page->lines[at ? at - 1 : 0].text);
+
+	return is_follow_up(reply) && slice_starts(above, SLICE("<<<")) && has_code(said) ? said
+											  : reply;
+}
+
 /* The first reply of refusal in the page, or the first that names `recipient`. */
 static struct slice transcript_of(const struct page *page, struct slice recipient)
 {
@@ -137,9 +148,10 @@ static struct slice transcript_of(const struct page *page, struct slice recipien
 			fill(&labelled, reply);
 			continue;
 		}
-		if (recipient.len && !is_follow_up(reply) &&
+		struct slice answer = answer_behind(page, i, reply);
+		if (recipient.len && !is_follow_up(answer) &&
 			find_nocase(reply, recipient) != SIZE_MAX)
-			return reply;
+			return answer;
 		last = with_line_above(page, i, reply);
 		if (!is_follow_up(reply))
 			fill(&found, reply);
@@ -186,7 +198,7 @@ static struct slice reply_at(const struct page *page, size_t at)
 	for (size_t i = at; i < page->count && i <= at + (command ? 3 : 0); i++) {
 		struct slice reply = reply_of(page->lines[i].text);
 		if (has_code(reply))
-			return reply;
+			return answer_behind(page, i, reply);
 	}
 	return SLICE_NONE;
 }

@@ -177,6 +177,28 @@ static void each_recipient_of_a_report_has_its_fate(void **state)
 	assert_int_equal(reading.failures[2].fate, FATE_DELIVERED);
 }
 
+static void the_answer_on_the_line_above_is_the_reason_for_whom_the_next_names(void **state)
+{
+	struct reading reading;
+
+	reading_of(
+		SLICE(TOP "\n   ----- Transcript of session follows -----\n"
+			  "While talking to mx.far.example:\n>>> MAIL From:<ann@example.org>\n"
+			  "<<< 501 no access from mail server [192.0.2.5]\n"
+			  "554 <bob@far.example>... Remote protocol error\n"
+			  "While talking to mx.other.example:\n>>> RCPT To:<carl@other.example>\n"
+			  "<<< 550 <carl@other.example>... User unknown\n"
+			  "550 <carl@other.example>... User unknown\n\n"
+			  "   ----- Unsent message follows -----\n" COPY),
+		*state, &reading);
+	assert_int_equal(reading.kind, INPUT_BOUNCE);
+	assert_int_equal(reading.failure_count, 2);
+	assert_slice("recipient", reading.failures[0].recipient, "bob@far.example");
+	assert_int_equal(reading.failures[0].reply_code, 501);
+	assert_slice("recipient", reading.failures[1].recipient, "carl@other.example");
+	assert_int_equal(reading.failures[1].reply_code, 550);
+}
+
 static void the_remotes_own_status_counts_before_a_vague_one(void **state)
 {
 	assert_reading(*state,
@@ -285,6 +307,22 @@ static void log_lines_are_read(void **state)
 		 "relay=h "
 		 "[192.0.2.7], reject=550 5.7.1 <b@c.example>... Relaying denied",
 			{INPUT_LOG, "b@c.example", "5.7.1", NULL, NULL, 550, FATE_FAILED}},
+		/* Exchange, message tracking: the status as it is, or what the server remembers */
+		{"2026-11-22T04:00:00.123Z,192.0.2.5,EX1,192.0.2.9,mx.far.example,;250 "
+		 "ok,Out,SMTP,FAIL,1,<m1@example.org>,a-b,bob@far.example,550 5.1.1 not "
+		 "found,10,1,,,x,ann@example.org,ann@example.org,",
+			{INPUT_LOG, "bob@far.example", "5.1.1", "550 5.1.1 not found", NULL, 550,
+				FATE_FAILED}},
+		{"2026-11-22T04:00:00.123Z,,EX1,,,,,DNS,FAIL,1,<m1@example.org>,a-b,"
+		 "bob@far.example;carl@far.example,\"[{LED=550 5.4.4 no such domain};{MSG="
+		 "};{FQDN=};{IP=};{LRT=}]\",10,2",
+			{INPUT_LOG, "bob@far.example", "5.4.4", "550 5.4.4 no such domain", NULL,
+				550, FATE_FAILED}},
+		{"2026-11-22T04:00:00.123Z,,EX1,,mx.far.example,,Out,SMTP,DEFER,1,"
+		 "<m1@example.org>,a-b,bob@far.example,\"[{LED=451 4.7.0 busy, later};{MSG="
+		 "};{FQDN=mx.far.example}]\",10,1",
+			{INPUT_LOG, "bob@far.example", "4.7.0", "451 4.7.0 busy, later", NULL, 451,
+				FATE_DELAYED}},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -352,6 +390,8 @@ int main(void)
 		cmocka_unit_test(replies_are_read),
 		cmocka_unit_test(reports_of_many_servers_are_read),
 		cmocka_unit_test(each_recipient_of_a_report_has_its_fate),
+		cmocka_unit_test(
+			the_answer_on_the_line_above_is_the_reason_for_whom_the_next_names),
 		cmocka_unit_test(the_remotes_own_status_counts_before_a_vague_one),
 		cmocka_unit_test(our_own_ids_and_causes_are_found),
 		cmocka_unit_test(what_is_no_bounce_is_told_apart),

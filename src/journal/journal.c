@@ -73,6 +73,8 @@ static void put_envelope(struct text *line, const struct facts *facts)
 			facts->has_alias ? facts->alias.text : facts->recipient.text);
 	if (facts->has_recipient && facts->has_alias)
 		json_put_known(line, SLICE(",\"target\":"), facts->recipient.text);
+	if (facts->is_returned)
+		PUT(line, ",\"returned\":true");
 	if (facts->has_from)
 		json_put_known(line, SLICE(",\"from\":"), facts->from.text);
 	if (facts->has_size)

@@ -166,6 +166,7 @@ static void read_envelope(const json_t *line, struct arena *arena, struct facts 
 	if (text_of(line, "target").len) { /* of an alias; it is what was decided */
 		facts->alias = facts->recipient;
 		facts->has_alias = read_mailbox(text_of(line, "target"), arena, &facts->recipient);
+		facts->is_returned = json_is_true(json_object_get(line, "returned"));
 	}
 	facts->has_from = from.len && mailbox_parse(from, arena, &facts->from) == MAILBOX_OK;
 	facts->has_size = json_is_integer(size);

@@ -105,7 +105,7 @@ bool setup_grant_read(struct slice body, struct setup_grant *m)
 {
 	struct reader in = reader_of(body);
 
-	m->what = read_u16_below(&in, GRANT_ACCOUNTS_FOLDER + 1);
+	m->what = read_u16_below(&in, GRANT_SECRET + 1);
 	m->service = read_counted(&in);
 	m->address = read_counted(&in);
 	return read_at_end(&in);

@@ -68,6 +68,7 @@ enum grant_what {
 	GRANT_CONTROL_SOCKET,  /* control: listening unix socket */
 	GRANT_STATE_FOLDER,    /* queue, control, out: STATE itself */
 	GRANT_ACCOUNTS_FOLDER, /* accounts: STATE/accounts */
+	GRANT_SECRET,          /* edge: STATE/return-path.key, to be read */
 };
 struct setup_grant {
 	uint16_t what;        /* enum grant_what */

@@ -203,7 +203,7 @@ static void deciding_begin(struct deciding *d)
 
 	d->q.memo = arena_alloc(d->q.arena, policy->term_count + 1);
 	d->best = FINDING_NONE;
-	d->granted = FALSE_;
+	d->granted = d->q.facts->is_returned ? TRUE_ : FALSE_;
 	d->at_rcpt = d->q.stage >= STAGE_RCPT && d->q.facts->has_recipient;
 	d->decision->foreign = d->at_rcpt && recipient_class(&d->q) == RECIPIENT_FOREIGN;
 }

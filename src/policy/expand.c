@@ -2,6 +2,11 @@
 /* What a recipient stands for (policy.h). */
 #include "policy/decide.h"
 
+bool policy_is_ours(const struct policy *policy, const struct mailbox *mailbox)
+{
+	return mailbox->is_postmaster || domain_find(policy, mailbox->domain) != NULL;
+}
+
 /* ---- aliases ---- */
 
 struct expanding {

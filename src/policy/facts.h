@@ -86,7 +86,9 @@ struct facts {
 	struct mailbox recipient;
 	bool has_alias; /* the recipient stands for this address of ours (policy_expand()) */
 	struct mailbox alias;
-	bool has_size; /* declared (before the data) or true (at the end) */
+	bool is_returned; /* that address is a return path of ours (wire/srs.h), and the hash is
+			     right: a forwarding that needs no grant */
+	bool has_size;    /* declared (before the data) or true (at the end) */
 	bool size_is_final;
 	uint64_t size;
 	bool has_recipients;

@@ -114,6 +114,8 @@ bool policy_hold(const struct policy *policy, uint32_t at, struct facts *facts, 
 	if (facts->account.len)
 		return false; /* it has signed in */
 	sign_in(facts, account);
+	/* As far as this file shows, it owns its own name alone. */
+	answer_add(facts, (struct fact_answer){.fact = FACT_OWNED, .argument = account}, arena);
 	return true;
 }
 

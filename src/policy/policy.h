@@ -188,6 +188,9 @@ struct expansion {
 size_t policy_expand(const struct policy *policy, const struct mailbox *recipient,
 	struct arena *arena, const struct expansion **targets);
 
+/* Whether the address is in a domain of ours. */
+bool policy_is_ours(const struct policy *policy, const struct mailbox *mailbox);
+
 /* After-data clauses that could tell these two recipients of one message apart: a stranger is asked
  * to send the second in a transaction of its own (452 4.5.3). */
 bool policy_tells_apart(const struct policy *policy, const struct facts *first,

@@ -112,6 +112,15 @@ static struct job *job_new(struct schedule *schedule, struct destination *destin
 	return job;
 }
 
+/* One message, and one return path. */
+static bool goes_along(struct job *job, const struct recipient *recipient)
+{
+	if (!job->item)
+		return true;
+	const struct recipient *first = LIST_OBJECT(struct recipient, job->recipients.next, link);
+	return recipient->item == job->item && recipient->forwarded == first->forwarded;
+}
+
 /* The recipients at the front of the queue that are of one message: they were put there together.
  * Their indices are written to `indices`, u16 little-endian each. */
 static size_t take_group(struct destination *destination, struct job *job, struct writer *indices)
@@ -121,7 +130,7 @@ static size_t take_group(struct destination *destination, struct job *job, struc
 
 	while (count < JOB_RECIPIENTS_MAX && (first = list_take(&destination->waiting))) {
 		struct recipient *recipient = LIST_OBJECT(struct recipient, first, link);
-		if (job->item && recipient->item != job->item) {
+		if (!goes_along(job, recipient)) {
 			list_prepend(&destination->waiting, first);
 			break;
 		}

@@ -49,10 +49,11 @@ static size_t text_size(
 	return size;
 }
 
-/* What the results say of its next attempt: a time of the wall clock, at most `most` away should
- * that clock have been set; HELD_UNTIL is the mark of a held one. */
-static void take_known(
-	struct recipient *recipient, const struct stored_recipient *known, struct moment now)
+/* What the results say of its next attempt: a time of the wall clock. One that is further away than
+ * any wait could have been was written before that clock was set back: it is due now. HELD_UNTIL is
+ * the mark of a held one. */
+static void take_known(struct recipient *recipient, const struct stored_recipient *known,
+	mono_ns longest, struct moment now)
 {
 	recipient->attempts =
 		(uint16_t)(known->attempts < UINT16_MAX ? known->attempts : UINT16_MAX);
@@ -61,14 +62,13 @@ static void take_known(
 	if (known->next == HELD_UNTIL) {
 		recipient->state = RECIPIENT_HELD;
 		recipient->next = NEVER;
-	} else if (known->next > now.wall) {
-		mono_ns away = known->next - now.wall;
-		recipient->next = now.mono + (away < WAIT_MOST ? away : WAIT_MOST);
+	} else if (known->next > now.wall && known->next - now.wall <= longest) {
+		recipient->next = now.mono + (known->next - now.wall);
 	}
 }
 
 static void take_recipients(struct item *item, const struct envelope *envelope,
-	const struct stored_recipient *known, uint32_t used, struct moment now)
+	const struct stored_recipient *known, uint32_t used, mono_ns longest, struct moment now)
 {
 	uint32_t n = 0;
 
@@ -79,8 +79,9 @@ static void take_recipients(struct item *item, const struct envelope *envelope,
 		recipient->item = item;
 		recipient->index = (uint16_t)i;
 		recipient->notify = envelope->recipients[i].notify;
+		recipient->forwarded = envelope->recipients[i].flags & ENVELOPE_RECIPIENT_FORWARDED;
 		recipient->address = keep(item, &used, envelope->recipients[i].address);
-		take_known(recipient, &known[i], now);
+		take_known(recipient, &known[i], longest, now);
 		if (recipient->next < item->next)
 			item->next = recipient->next;
 		/* Whether a delay was reported is not written down: once it may have been, it is
@@ -91,7 +92,7 @@ static void take_recipients(struct item *item, const struct envelope *envelope,
 }
 
 struct item *item_new(const struct stored *stored, const struct message *message,
-	const struct stored_recipient *recipients, struct moment now)
+	const struct stored_recipient *recipients, mono_ns longest, struct moment now)
 {
 	const struct envelope *envelope = &message->envelope;
 	uint32_t count, used = 0;
@@ -102,8 +103,10 @@ struct item *item_new(const struct stored *stored, const struct message *message
 	panic_if(!item, "out of memory: %zu bytes for a message of the queue", head + text);
 	item->stored = *stored;
 	item->text = (char *)item + head;
-	mono_ns age = now.wall - envelope->received; /* a clock that was set back makes no age */
-	item->received = now.mono - (age > 0 ? age : 0);
+	mono_ns age = now.wall - envelope->received;
+	if (age < 0) /* it came in the future: the clock was set back, no time of it holds */
+		age = longest = 0;
+	item->received = now.mono - age;
 	item->next = NEVER;
 	item->place = HEAP_NOWHERE;
 	item->size = message->body_size;
@@ -113,7 +116,7 @@ struct item *item_new(const struct stored *stored, const struct message *message
 	item->sender = keep(item, &used, envelope->sender);
 	item->account = keep(item, &used, envelope->account);
 	item->listener = keep(item, &used, envelope->listener);
-	take_recipients(item, envelope, recipients, used, now);
+	take_recipients(item, envelope, recipients, used, longest, now);
 	return item;
 }
 

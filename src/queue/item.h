@@ -60,6 +60,7 @@ struct recipient {
 	bool delay_told;
 	bool tell_delay; /* a report of delay is to be made */
 	bool expired;    /* FAILED, and that by time */
+	bool forwarded;  /* leaves with a return path of its own */
 };
 
 struct item {
@@ -96,9 +97,10 @@ struct slice last_enhanced(const struct last_words *last);
 struct slice last_remote(const struct last_words *last);
 struct slice last_said(const struct last_words *last);
 
-/* Only recipients that are not done are taken over. */
+/* Only recipients that are not done are taken over. A next attempt that is more than `longest` away
+ * is due now: no wait is longer, so the clock was set back. */
 struct item *item_new(const struct stored *stored, const struct message *message,
-	const struct stored_recipient *recipients, struct moment now);
+	const struct stored_recipient *recipients, mono_ns longest, struct moment now);
 void item_free(struct item *item);
 size_t item_memory(const struct item *item); /* bytes */
 

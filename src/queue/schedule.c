@@ -68,7 +68,7 @@ void schedule_found(struct schedule *schedule, const struct stored *stored,
 		known->stored = *stored;
 		return;
 	}
-	struct item *item = item_new(stored, message, recipients, now);
+	struct item *item = item_new(stored, message, recipients, schedule->retry.most, now);
 
 	map_put(schedule->items, map_key(&item->stored.id), item);
 	schedule->recipients += item->count;
@@ -107,6 +107,8 @@ static void facts_of(struct schedule *schedule, const struct item *item, struct 
 		.has_client = item->has_client,
 		.client = item->client,
 		.listener = item_text(item, item->listener),
+		.has_account = true,
+		.account = item_text(item, item->account),
 		.has_size = true,
 		.size_is_final = true,
 		.size = item->size,

@@ -21,7 +21,6 @@
 #include "queue/item.h"
 
 #define HELD_UNTIL (NEVER - 1)            /* in a DEFER: until somebody releases it */
-#define WAIT_MOST (7 * 86400 * NS_PER_S)  /* no recipient sleeps longer, whatever a DEFER says */
 #define DELAY_AFTER (4 * 3600 * NS_PER_S) /* a delay is reported after that, if asked for */
 #define UNKNOWN_DELAY (5 * NS_PER_S)      /* out died: tried again after that */
 #define REPORT_DELAY (60 * NS_PER_S)      /* a report could not be kept: again after that */

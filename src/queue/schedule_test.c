@@ -325,7 +325,7 @@ static void what_results_say_holds_after_a_restart(void **state)
 	struct stored_recipient known[5] = {{.done = true},
 		{.attempts = 3, .next = world->now.wall + HOUR},
 		{.attempts = 2, .next = HELD_UNTIL},
-		{.attempts = 1, .next = world->now.wall + 3650 * DAY}, {.attempts = 0}};
+		{.attempts = 1, .next = world->now.wall + 4 * HOUR}, {.attempts = 0}};
 	struct stored stored = {.id = 77};
 
 	(void)state;
@@ -336,12 +336,54 @@ static void what_results_say_holds_after_a_restart(void **state)
 	assert_int_equal(item->recipients[0].attempts, 3);
 	assert_true(item->recipients[0].next == world->now.mono + HOUR);
 	assert_int_equal(item->recipients[1].state, RECIPIENT_HELD);
-	assert_true(item->recipients[2].next == world->now.mono + WAIT_MOST);
+	assert_true(item->recipients[2].next == world->now.mono + 4 * HOUR);
 	assert_true(item->received == world->now.mono - HOUR);
 	world_turn();
 	assert_int_equal(world->job_count, 1);
 	assert_int_equal(world->jobs[0].job.recipients.len, 2);
 	assert_int_equal(world->jobs[0].job.recipients.at[0], 4);
+}
+
+static const struct item *item_found(mono_ns age, mono_ns next)
+{
+	struct envelope_recipient recipient = {.address = SLICE("a@x.example")};
+	struct message message = {.envelope = {.received = world->now.wall - age,
+					  .sender = SLICE("s@example.org"),
+					  .recipients = &recipient,
+					  .recipient_count = 1}};
+	struct stored_recipient known = {.attempts = 3, .next = next};
+	struct stored stored = {.id = ++world->message_count};
+
+	schedule_found(world->schedule, &stored, &message, &known, world->now);
+	return schedule_find(world->schedule, stored.id);
+}
+
+static void no_recipient_waits_for_a_time_that_was_written_before_the_clock_was_set_back(
+	void **state)
+{
+	static const struct {
+		mono_ns age, away, waits;
+	} rows[] = {
+		{HOUR, HOUR, HOUR},
+		{HOUR, 4 * HOUR, 4 * HOUR}, /* the largest step there is */
+		{HOUR, 4 * HOUR + 1, 0},    /* nobody can have meant to wait so long */
+		{HOUR, 3650 * DAY, 0},
+		{0, HOUR, HOUR},
+		{-1, HOUR, 0}, /* it came in the future */
+		{-3650 * DAY, 3650 * DAY, 0},
+		{-HOUR, -HOUR, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct item *item = item_found(rows[i].age, world->now.wall + rows[i].away);
+		assert_true(item->next == world->now.mono + rows[i].waits);
+		assert_true(item->recipients[0].next == item->next);
+		assert_int_equal(item->recipients[0].attempts, 3);
+		assert_true(item->received <= world->now.mono);
+	}
+	item_found(-HOUR, HELD_UNTIL);
+	assert_int_equal(only_recipient(world->message_count)->state, RECIPIENT_HELD);
 }
 
 static void held_mail_waits_until_it_is_released(void **state)
@@ -448,6 +490,7 @@ int main(void)
 		TEST(an_ambiguous_way_defers_and_says_why),
 		TEST(a_new_policy_routes_again_what_waits),
 		TEST(what_results_say_holds_after_a_restart),
+		TEST(no_recipient_waits_for_a_time_that_was_written_before_the_clock_was_set_back),
 		TEST(held_mail_waits_until_it_is_released),
 		TEST(removed_mail_is_written_down_as_removed),
 		TEST(retry_makes_it_due_at_once),

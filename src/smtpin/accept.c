@@ -72,6 +72,27 @@ static uint32_t envelope_flags(const struct intake *intake)
 	return flags;
 }
 
+/* Forwarded mail leaves with a return address in the domain of the alias. A sender of ours needs
+ * none; for one too long for it the mail leaves with the sender's own. */
+static struct slice return_path_of(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+	const struct mailbox *sender = &transaction->mail.sender;
+	struct mailbox path;
+	size_t i = 0;
+
+	while (i < transaction->recipient_count && !transaction->kept[i].forwarded)
+		i++;
+	if (i == transaction->recipient_count || policy_is_ours(transaction->policy, sender) ||
+		!srs_forward(&session->edge->secret, sender, transaction->kept[i].alias.domain,
+			loop_wall(session->edge->loop), session->scratch, &path))
+		return SLICE_NONE;
+	for (; i < transaction->recipient_count; i++)
+		if (transaction->kept[i].forwarded)
+			transaction->recipients[i].flags |= ENVELOPE_RECIPIENT_FORWARDED;
+	return path.text;
+}
+
 static struct envelope envelope_of(const struct intake *intake)
 {
 	const struct session *session = intake->session;
@@ -81,6 +102,7 @@ static struct envelope envelope_of(const struct intake *intake)
 		.flags = envelope_flags(intake),
 		.received = loop_wall(session->edge->loop),
 		.sender = transaction->mail.sender.text,
+		.return_path = return_path_of(session),
 		.envid = transaction->mail.envid,
 		.ret = (uint8_t)transaction->mail.ret,
 		.listener = session->service,

@@ -20,7 +20,8 @@ void edge_open(struct edge *edge, struct loop *loop, unsigned id_slot, unsigned 
 	list_init(&edge->sessions);
 	list_init(&edge->questions);
 	gate_init(&edge->emptied);
-	panic_if(getrandom(&edge->seed, sizeof edge->seed, 0) != sizeof edge->seed,
+	panic_if(getrandom(&edge->seed, sizeof edge->seed, 0) != sizeof edge->seed ||
+			 getrandom(&edge->secret, sizeof edge->secret, 0) != sizeof edge->secret,
 		"no random numbers");
 }
 

@@ -20,6 +20,7 @@
 #include "run/io.h"
 #include "smtpin/counting.h"
 #include "spool/writer.h"
+#include "wire/srs.h"
 
 enum {
 	SPARE_ARENAS = 64,
@@ -52,7 +53,8 @@ struct edge {
 	size_t asking;             /* of them at work */
 	struct spool_writer *writer;
 	struct id_source ids;
-	uint64_t seed; /* for maps keyed by what clients choose */
+	uint64_t seed;            /* for maps keyed by what clients choose */
+	struct srs_secret secret; /* of return paths; until it is granted, of this process alone */
 	struct list sessions;
 	unsigned edges;        /* that share `limits connections` */
 	size_t session_count;  /* also those whose task has not run yet */

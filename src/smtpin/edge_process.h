@@ -17,6 +17,7 @@ struct edge_process {
 	struct dns_client *names;
 	struct counting *counting;
 	bool at_work;
+	struct text kept;                 /* journal lines while control is away */
 	uint64_t dropped;                 /* journal lines since control was told */
 	struct spooling_committed behind; /* the newest that did not fit the channel */
 	bool is_behind;

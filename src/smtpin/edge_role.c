@@ -22,6 +22,7 @@ static void *edge_start(struct role *role)
 
 	panic_if(!process, "no memory for a role");
 	process->role = role;
+	process->kept = TEXT_GROWING;
 	list_init(&process->listeners);
 	edge_open(&process->edge, role->loop, role->id_slot, role->edges, control_journal(process));
 	process->names = process->edge.names = dns_client_open(role->loop);
@@ -70,10 +71,24 @@ static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
 		close(fd);
 }
 
+static void secret_read(struct edge *edge, int fd)
+{
+	ssize_t got = pread(fd, &edge->secret, sizeof edge->secret, 0);
+
+	panic_if(got != sizeof edge->secret, "the secret of return paths cannot be read");
+	close(fd);
+}
+
 static void edge_grant(void *state, const struct setup_grant *what, int fd)
 {
-	panic_if(what->what != GRANT_LISTENER, "an edge was granted %u", what->what);
-	listener_add(state, what, fd);
+	struct edge_process *process = state;
+
+	panic_if(what->what != GRANT_LISTENER && what->what != GRANT_SECRET,
+		"an edge was granted %u", what->what);
+	if (what->what == GRANT_LISTENER)
+		listener_add(state, what, fd);
+	else
+		secret_read(&process->edge, fd);
 }
 
 static void edge_revoke(void *state, const struct setup_grant *what)
@@ -104,6 +119,7 @@ static void process_close(struct edge_process *process)
 		channel_drain(process->control);
 	channel_close(process->control);
 	process->queue = process->control = NULL;
+	text_free(&process->kept);
 	counting_drain(process->counting);
 	counting_close(process->counting);
 	dns_client_close(process->names);

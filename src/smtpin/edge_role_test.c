@@ -139,6 +139,14 @@ static void prepare(struct scene *scene)
 
 static const struct setup_grant grant = {GRANT_LISTENER, SLICE("smtp"), SLICE("127.0.0.1:0")};
 
+static void open_control(struct scene *scene)
+{
+	int fd;
+
+	scene->control = neighbour(scene, control_receive, &fd);
+	edge_role.peer(scene->role->state, ROLE_CONTROL, 0, fd);
+}
+
 static void scene_open(struct scene *scene)
 {
 	int fd;
@@ -152,8 +160,7 @@ static void scene_open(struct scene *scene)
 	prepare(scene);
 	scene->queue = neighbour(scene, queue_receive, &fd);
 	edge_role.peer(scene->role->state, ROLE_QUEUE, 0, fd);
-	scene->control = neighbour(scene, control_receive, &fd);
-	edge_role.peer(scene->role->state, ROLE_CONTROL, 0, fd);
+	open_control(scene);
 	assert_true(address_parse_port(SLICE("127.0.0.1:0"), &scene->address));
 	fd = listen_open(&scene->address, false);
 	assert_true(fd >= 0 && listen_address(fd, &scene->address));
@@ -228,6 +235,15 @@ static void send_one(struct task *task, struct scene *scene, struct stream *stre
 	say(task, scene, stream, SLICE("From: a@sender.example\r\n\r\nx\r\n."));
 }
 
+/* The edge is stopped, says so to its last client, and ends. */
+static void leave(struct task *task, struct scene *scene, struct stream *stream)
+{
+	edge_role.revoke(scene->role->state, &grant);
+	edge_role.stop(scene->role->state);
+	say(task, scene, stream, SLICE_NONE);
+	stream_close(stream);
+}
+
 static void client_run(struct task *task, void *arg)
 {
 	struct scene *scene = arg;
@@ -241,10 +257,7 @@ static void client_run(struct task *task, void *arg)
 	assert_true(answer_has(scene, "\"client\":\"127.0.0.1\""));
 	ask(task, scene, SLICE("{\"ask\":\"weather\"}"));
 	assert_true(answer_has(scene, "error"));
-	edge_role.revoke(scene->role->state, &grant);
-	edge_role.stop(scene->role->state);
-	say(task, scene, stream, SLICE_NONE);
-	stream_close(stream);
+	leave(task, scene, stream);
 }
 
 /* The loop ends with the role, or once all its last words have been read. */
@@ -267,11 +280,40 @@ static void test_an_edge_takes_a_message_tells_its_neighbours_and_ends_in_order(
 	scene_close(&scene);
 }
 
+/* Control ends, and comes back after a message was taken. */
+static void client_of_a_broken_control(struct task *task, void *arg)
+{
+	struct scene *scene = arg;
+	struct stream *stream = greet(task, scene);
+
+	channel_close(scene->control);
+	assert_int_equal(task_sleep(task, 10 * NS_PER_MS), WAIT_READY); /* the edge hears of it */
+	send_one(task, scene, stream);
+	assert_int_equal(scene->lines, 0);
+	open_control(scene);
+	ask(task, scene, SLICE("{\"ask\":\"sessions\"}"));
+	assert_int_equal(scene->lines, 3);
+	assert_int_equal(scene->refusals, 1);
+	leave(task, scene, stream);
+}
+
+static void test_lines_are_kept_while_control_is_away(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene);
+	assert_true(task_start(scene.loop, "client", client_of_a_broken_control, &scene));
+	loop_run(scene.loop);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			test_an_edge_takes_a_message_tells_its_neighbours_and_ends_in_order),
+		cmocka_unit_test(test_lines_are_kept_while_control_is_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ static void gather_recipient(const struct offered_recipient *recipient, struct f
 	facts->recipient = recipient->mailbox;
 	facts->has_alias = recipient->is_alias;
 	facts->alias = recipient->alias;
+	facts->is_returned = recipient->is_returned;
 	facts->recipients = recipient->place;
 	facts->now = recipient->when;
 	facts->counters = recipient->counted;

@@ -34,25 +34,56 @@ struct offer {
 	struct decision decision;
 };
 
-static void offer_begin(struct session *session, const struct mailbox *written, struct offer *offer)
+/* A report that comes back to a return path of ours (wire/srs.h) is for whom that stands for.
+ * False: we did not make it, or too long ago. */
+static bool whom_meant(struct session *session, const struct offered_recipient *recipient,
+	struct mailbox *meant, bool *is_returned)
+{
+	const struct mailbox *written = &recipient->mailbox;
+
+	*meant = *written;
+	*is_returned = srs_is_one(written) && policy_is_ours(session->transaction->policy, written);
+	return !*is_returned || srs_reverse(&session->edge->secret, written, recipient->when,
+					session->scratch, meant);
+}
+
+static void offer_target(struct session *session, struct offered_recipient *target,
+	const struct expansion *expansion, bool is_returned)
+{
+	const struct policy *policy = session->transaction->policy;
+	const struct mailbox written = target->mailbox;
+
+	target->mailbox = expansion->target;
+	target->is_alias = expansion->is_alias || is_returned;
+	target->is_returned = is_returned;
+	target->forwarded = target->is_alias && !policy_is_ours(policy, &expansion->target);
+	if (target->is_alias)
+		target->alias = written.is_postmaster ? *policy_postmaster(policy) : written;
+}
+
+/* False: a refusal has been said. */
+static bool offer_begin(struct session *session, const struct mailbox *written, struct offer *offer)
 {
 	struct transaction *transaction = session->transaction;
-	const struct policy *policy = transaction->policy;
-	const struct expansion *targets;
 	struct offered_recipient recipient = {.mailbox = *written,
 		.place = ++transaction->offered,
 		.when = loop_wall(session->edge->loop)};
+	const struct expansion *targets;
+	struct mailbox meant;
+	bool is_returned;
 
-	offer->count = policy_expand(policy, written, session->scratch, &targets);
+	if (!whom_meant(session, &recipient, &meant, &is_returned)) {
+		refuse_mail(
+			session, &recipient, STAGE_RCPT, REASON_UNKNOWN_RECIPIENT, written->text);
+		return false;
+	}
+	offer->count = policy_expand(transaction->policy, &meant, session->scratch, &targets);
 	offer->targets = ARENA_ARRAY(session->scratch, struct offered_recipient, offer->count);
 	for (size_t i = 0; i < offer->count; i++) {
 		offer->targets[i] = recipient;
-		offer->targets[i].mailbox = targets[i].target;
-		offer->targets[i].is_alias = targets[i].is_alias;
-		if (targets[i].is_alias)
-			offer->targets[i].alias =
-				written->is_postmaster ? *policy_postmaster(policy) : *written;
+		offer_target(session, &offer->targets[i], &targets[i], is_returned);
 	}
+	return true;
 }
 
 /* RFC 5321 section 4.5.3.1.10: 452, and the client sends the rest in another transaction. An alias
@@ -179,8 +210,7 @@ void rcpt_command(struct task *task, struct session *session, struct slice rest)
 	if (!rcpt_read(session, rest, &rcpt))
 		return;
 	uint64_t taken_before = session->transaction->taken;
-	offer_begin(session, &rcpt.recipient, &offer);
-	if (has_room(session, &offer))
+	if (offer_begin(session, &rcpt.recipient, &offer) && has_room(session, &offer))
 		answer(task, session, &offer, &rcpt);
 	count_idle(session, taken_before);
 }

@@ -25,7 +25,9 @@ enum {
  * (policy_expand()). What one RCPT brought has the same `place`, and one place in each counter. */
 struct offered_recipient {
 	struct mailbox mailbox;
-	bool is_alias; /* `alias` is the address written */
+	bool is_alias;    /* `alias` is the address written */
+	bool is_returned; /* which was a return path of ours */
+	bool forwarded;   /* the mail leaves with a return path of ours */
 	struct mailbox alias;
 	uint64_t place; /* how many had been offered, this one counted */
 	wall_ns when;   /* a grant that ends later still holds for it */

@@ -4,16 +4,20 @@
  * answers to questions, to queue how far segments are written. Read edge_process.h first.
  */
 #include <jansson.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/panic.h"
 #include "smtpin/edge_process.h"
 
-enum { ANSWER_PIECE = CHANNEL_BODY_MAX - 16 };
+enum {
+	ANSWER_PIECE = CHANNEL_BODY_MAX - 16,
+	LINES_KEPT = CHANNEL_QUEUE_MAX / 2, /* bytes; a new channel takes them all */
+};
 
 /* ---- control: journal lines out, questions in ---- */
 
-/* Lines that do not fit are counted; the count goes out before the next line that does. */
+/* Lines neither sent nor kept are counted; the count goes out before the next line that is. */
 static bool tell_dropped(struct edge_process *process)
 {
 	char body[sizeof(uint64_t)];
@@ -28,13 +32,43 @@ static bool tell_dropped(struct edge_process *process)
 	return true;
 }
 
+static bool send_line(struct edge_process *process, struct slice line)
+{
+	return tell_dropped(process) &&
+	       channel_send(process->control, REPORT_LINE, line, -1) == SENT;
+}
+
+/* While control is dead its lines are kept, so many bytes of them; each behind its length. */
+static bool keep_line(struct edge_process *process, struct slice line)
+{
+	uint16_t length = (uint16_t)line.len;
+
+	if (process->kept.len + sizeof length + line.len > LINES_KEPT)
+		return false;
+	text_put(&process->kept, (struct slice){(const char *)&length, sizeof length});
+	text_put(&process->kept, line);
+	return true;
+}
+
+static void send_kept(struct edge_process *process)
+{
+	struct slice kept = text_slice(&process->kept);
+
+	for (uint16_t length; kept.len; kept = slice_from(kept, length)) {
+		memcpy(&length, kept.at, sizeof length);
+		kept = slice_from(kept, sizeof length);
+		process->dropped += !send_line(process, slice_part(kept, 0, length));
+	}
+	text_free(&process->kept);
+}
+
 static void journal_take(void *owner, struct slice line)
 {
 	struct edge_process *process = owner;
+	bool taken = line.len <= CHANNEL_BODY_MAX &&
+		     (process->control ? send_line(process, line) : keep_line(process, line));
 
-	if (!process->control || line.len > CHANNEL_BODY_MAX || !tell_dropped(process) ||
-		channel_send(process->control, REPORT_LINE, line, -1) != SENT)
-		process->dropped++;
+	process->dropped += !taken;
 }
 
 static bool answer_piece(
@@ -126,7 +160,7 @@ static void control_gone(void *owner, struct channel *channel)
 	struct edge_process *process = owner;
 
 	channel_close(channel);
-	process->control = NULL; /* given again when it lives again; lines are counted meanwhile */
+	process->control = NULL; /* given again when it lives again; lines are kept meanwhile */
 }
 
 struct edge_journal control_journal(struct edge_process *process)
@@ -139,6 +173,7 @@ void control_open(struct edge_process *process, int fd)
 	channel_close(process->control); /* one that died is given again */
 	process->control = channel_open(process->edge.loop, fd,
 		(struct channel_user){control_receive, control_gone, NULL, process});
+	send_kept(process);
 }
 
 /* ---- queue: segments ---- */

@@ -28,12 +28,22 @@ static bool header_is_ascii(const struct job *job)
 	return true;
 }
 
+/* Queue puts forwarded recipients and others in jobs of their own. */
+static struct slice job_sender(const struct job *job)
+{
+	const struct envelope *envelope = &job->message.envelope;
+	bool forwarded = job->count > 0 && (job_address(job, &job->recipients[0])->flags &
+						   ENVELOPE_RECIPIENT_FORWARDED);
+
+	return forwarded ? envelope->return_path : envelope->sender;
+}
+
 /* RFC 6531 3.2: asked for by the client; needed only if something in it is beyond ASCII. */
 static bool job_needs_smtputf8(const struct job *job)
 {
 	const struct envelope *envelope = &job->message.envelope;
 
-	if (!utf8_is_ascii(envelope->sender))
+	if (!utf8_is_ascii(job_sender(job)))
 		return true;
 	for (size_t i = 0; i < job->count; i++)
 		if (!utf8_is_ascii(job_address(job, &job->recipients[i])->address))
@@ -81,7 +91,7 @@ static void mail_put(struct client *client, const struct job *job)
 	struct text *out = stream_output(client->stream);
 
 	text_put(out, SLICE("MAIL FROM:<"));
-	text_put(out, envelope->sender);
+	text_put(out, job_sender(job));
 	text_char(out, '>');
 	if (offered->size) {
 		text_put(out, SLICE(" SIZE="));

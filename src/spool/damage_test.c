@@ -152,7 +152,8 @@ static void file_cut_all(size_t which)
 	uint64_t size = files[which].size;
 
 	rig_close(rig);
-	for (uint64_t at = 0; at < size; at++) {
+	/* One of no bytes at all looks like one that was never finished. */
+	for (uint64_t at = 1; at < size; at++) {
 		if (!is_tried(at))
 			continue;
 		rig = spool_made(files);

@@ -8,7 +8,13 @@
 #include "base/cursor.h"
 #include "base/panic.h"
 
-enum { SECTION_HEAD = 8, COUNTED_MAX = 0xffff, RECIPIENT_LEAST = 5 };
+enum {
+	SECTION_HEAD = 8,
+	COUNTED_MAX = 0xffff,
+	RECIPIENT_LEAST = 5,
+	FLAGS_SHIFT = 4,
+	NOTIFY_BITS = 0x0f
+};
 
 static void put_number(struct text *out, uint64_t number, unsigned bytes)
 {
@@ -44,8 +50,10 @@ static void recipients_encode(struct text *out, const struct envelope *envelope)
 		const struct envelope_recipient *recipient = &envelope->recipients[i];
 		put_counted(out, recipient->address);
 		put_counted(out, recipient->orcpt);
-		put_number(out, recipient->notify, 1);
+		put_number(out, (uint64_t)(recipient->flags << FLAGS_SHIFT | recipient->notify), 1);
 	}
+	if (envelope->return_path.len)
+		put_counted(out, envelope->return_path);
 }
 
 static void envelope_encode(struct text *out, const struct envelope *envelope)
@@ -95,10 +103,14 @@ static bool recipients_decode(struct reader *in, struct arena *arena, struct env
 	for (size_t i = 0; i < count; i++) {
 		recipients[i].address = read_counted(in);
 		recipients[i].orcpt = read_counted(in);
-		recipients[i].notify = read_u8(in);
+		uint8_t both = read_u8(in);
+		recipients[i].notify = both & NOTIFY_BITS;
+		recipients[i].flags = (uint8_t)(both >> FLAGS_SHIFT);
 	}
 	envelope->recipients = recipients;
 	envelope->recipient_count = count;
+	if (!in->bad && in->left.len)
+		envelope->return_path = read_counted(in);
 	return read_at_end(in);
 }
 

@@ -25,15 +25,21 @@ enum envelope_flags {
 	ENVELOPE_REPORT = 8, /* a report of ours */
 };
 
+enum envelope_recipient_flags {
+	ENVELOPE_RECIPIENT_FORWARDED = 1, /* leaves with the envelope's return_path */
+};
+
 struct envelope_recipient {
 	struct slice address; /* the one form; "postmaster" without a domain as such */
 	struct slice orcpt;   /* decoded; may be empty */
-	uint8_t notify;       /* NOTIFY_… */
+	uint8_t notify;       /* NOTIFY_…; below 16 */
+	uint8_t flags;        /* ENVELOPE_RECIPIENT_…; below 16 */
 };
 struct envelope {
 	uint32_t flags;
 	wall_ns received;
-	struct slice sender; /* empty: the null sender */
+	struct slice sender;      /* empty: the null sender */
+	struct slice return_path; /* of forwarded recipients, ours (wire/srs.h); else empty */
 	struct slice envid;
 	uint8_t ret; /* enum dsn_ret */
 	/* What a way is chosen from later, and `why` shows: */

@@ -17,6 +17,8 @@
 static const struct envelope_recipient recipients[] = {
 	{SLICE("anna@example.org"), SLICE("rfc822;anna@example.org"), NOTIFY_FAILURE},
 	{SLICE("postmaster"), SLICE(""), NOTIFY_UNSET},
+	{SLICE("carl@example.com"), SLICE("rfc822;c@example.org"), NOTIFY_FAILURE | NOTIFY_DELAY,
+		ENVELOPE_RECIPIENT_FORWARDED},
 };
 
 static struct message a_message(void)
@@ -25,6 +27,7 @@ static struct message a_message(void)
 		.envelope = {.flags = ENVELOPE_BELIEVED | ENVELOPE_SMTPUTF8,
 			.received = 1234567890,
 			.sender = SLICE("bert@example.net"),
+			.return_path = SLICE("SRS0=x@example.org"),
 			.envid = SLICE("QQ314159"),
 			.ret = RET_HDRS,
 			.listener = SLICE("0.0.0.0:25"),
@@ -34,7 +37,7 @@ static struct message a_message(void)
 			.helo = SLICE("host"),
 			.policy_hash = SLICE("abcd"),
 			.recipients = recipients,
-			.recipient_count = 2},
+			.recipient_count = 3},
 		.facts = SLICE("facts"),
 		.trace = SLICE("Received: from x\r\n"),
 		.body_flags = BODY_FLAG_DOTS,
@@ -61,6 +64,7 @@ static void assert_is_a_message(const struct message *seen)
 
 	assert_true(a->flags == b->flags && a->received == b->received && a->ret == b->ret);
 	assert_same(a->sender, b->sender);
+	assert_same(a->return_path, b->return_path);
 	assert_same(a->envid, b->envid);
 	assert_same(a->listener, b->listener);
 	assert_same(a->account, b->account);
@@ -68,11 +72,12 @@ static void assert_is_a_message(const struct message *seen)
 	assert_same(a->client_name, b->client_name);
 	assert_same(a->helo, b->helo);
 	assert_same(a->policy_hash, b->policy_hash);
-	assert_int_equal(a->recipient_count, 2);
-	for (size_t i = 0; i < 2; i++) {
+	assert_int_equal(a->recipient_count, 3);
+	for (size_t i = 0; i < 3; i++) {
 		assert_same(a->recipients[i].address, recipients[i].address);
 		assert_same(a->recipients[i].orcpt, recipients[i].orcpt);
 		assert_int_equal(a->recipients[i].notify, recipients[i].notify);
+		assert_int_equal(a->recipients[i].flags, recipients[i].flags);
 	}
 	assert_same(seen->facts, sent.facts);
 	assert_same(seen->trace, sent.trace);

@@ -38,11 +38,16 @@ static bool file_is_blank(struct store *store, int fd)
 
 static void blank_note(struct loading *loading, uint32_t number)
 {
+	struct store *store = loading->store;
 	size_t size = (loading->blank_count + 1) * sizeof *loading->blanks;
 
 	loading->blanks = realloc(loading->blanks, size);
 	panic_if(!loading->blanks, "out of memory");
 	loading->blanks[loading->blank_count++] = number;
+	/* [S] Not given again in this life: the name may come back with a power cut, and a bit may
+	 * rot in it. As a damaged segment it would then hide the one in use, of the other class. */
+	if (number > store->last_number && !MUTATED(NUMBER_IS_GIVEN_AGAIN))
+		store->last_number = number;
 }
 
 static void segment_headless(struct loading *loading, struct segment *segment, const char *what)
@@ -118,26 +123,15 @@ static void segment_name_seen(void *owner, const char *name)
 	store->disk->close(store->disk, fd);
 }
 
-/* Small segments are written out one behind the other, and a failed one is removed for certain
- * before the next one's name is: a blank one below others that are not was used. */
-static void blanks_judge(struct loading *loading)
+/* Removed behind the listing. What such a name held was never used; a removal that is not flushed
+ * may show it again, beside one of the other class with the same number. */
+static void blanks_remove(struct loading *loading)
 {
 	struct store *store = loading->store;
-	uint64_t last = 0;
-	size_t at = 0;
 	char name[16];
 
-	for (const struct segment *segment; (segment = map_next(store->segments, &at));)
-		if (segment->kind == SEGMENT_SMALL && segment->epoch && segment->number > last)
-			last = segment->number;
 	for (size_t i = 0; i < loading->blank_count; i++) {
-		uint32_t number = loading->blanks[i];
-		if (loading->kind == SEGMENT_SMALL && number < last) {
-			segment_headless(loading, segment_add(store, loading->kind, number),
-				"it is empty, though it was in use");
-			continue;
-		}
-		number_name(name, number, 6);
+		number_name(name, loading->blanks[i], 6);
 		if (store->disk->unlink(store->disk, segment_folder(store, loading->kind), name))
 			store->tend_due = true; /* it stays, and is as blank at the next start */
 	}
@@ -152,6 +146,6 @@ enum store_open segments_load(struct store *store, enum segment_class kind, stru
 	if (store->disk->list(store->disk, folder, segment_name_seen, &loading) != 0 &&
 		loading.outcome == STORE_OPEN)
 		loading.outcome = start_unusable(why, "a folder of segments cannot be listed");
-	blanks_judge(&loading);
+	blanks_remove(&loading);
 	return loading.outcome;
 }

@@ -93,6 +93,8 @@ static void pending_flushed(struct store *store, uint64_t upto)
 	while (done < store->pending_count && store->pending[done].end &&
 		store->pending[done].end <= upto)
 		done++;
+	if (!done)
+		return; /* there may be no list yet */
 	store->pending_count -= done;
 	memmove(store->pending, store->pending + done,
 		store->pending_count * sizeof *store->pending);

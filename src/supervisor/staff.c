@@ -103,6 +103,7 @@ static void introduce(struct member *m, struct member *n)
 	close(fds[1]);
 }
 
+/* Or a file of the state folder. */
 static void grant_folder(struct member *member, enum grant_what what, int fd, const char *below)
 {
 	struct text text = TEXT_GROWING;
@@ -155,7 +156,11 @@ static void grant_queue(struct member *member)
 static void grant_all(struct member *member)
 {
 	switch (member->kind->name) {
-	case ROLE_EDGE: grant_listeners(member); break;
+	case ROLE_EDGE:
+		grant_folder(
+			member, GRANT_SECRET, member->supervisor->state.secret, "/return-path.key");
+		grant_listeners(member);
+		break;
 	case ROLE_QUEUE: grant_queue(member); break;
 	case ROLE_CONTROL: grant_control(member); break;
 	case ROLE_OUT:

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "wire/srs.h"
 
 enum { CONTROL_BACKLOG = 64 };
 
@@ -131,6 +134,35 @@ static enum exit_status state_lock(struct state *state, const struct owner *owne
 	return EXIT_HELD;
 }
 
+/* Written whole or, by who died while writing it, once more. */
+static bool secret_fill(int fd, const struct owner *owner)
+{
+	struct srs_secret secret;
+	struct stat facts;
+
+	if (fstat(fd, &facts) < 0)
+		return false;
+	if (facts.st_size >= (off_t)sizeof secret)
+		return true;
+	return getrandom(&secret, sizeof secret, 0) == sizeof secret &&
+	       pwrite(fd, &secret, sizeof secret, 0) == sizeof secret &&
+	       (!owner->drop || fchown(fd, owner->uid, owner->gid) == 0) && fsync(fd) == 0;
+}
+
+/* The key of return paths (wire/srs.h): with another, what left before cannot come back. */
+static int secret_open(const struct state *state, const struct owner *owner, struct text *why)
+{
+	static const char name[] = "return-path.key";
+	int fd = openat(state->folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && file_is_alone(fd) && secret_fill(fd, owner))
+		return fd;
+	complain_of(why, "make or use the secret", name, EXIT_FAILED);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static bool open_parts(struct state *state, const struct owner *owner, struct text *why)
 {
 	state->spool = folder_open(state->folder, "spool", 0700, owner, why);
@@ -140,7 +172,9 @@ static bool open_parts(struct state *state, const struct owner *owner, struct te
 		state->policy = folder_open(state->folder, "policy", 0750, owner, why);
 	if (state->policy >= 0)
 		state->accounts = folder_open(state->folder, "accounts", 0700, owner, why);
-	return state->accounts >= 0;
+	if (state->accounts >= 0)
+		state->secret = secret_open(state, owner, why);
+	return state->secret >= 0;
 }
 
 static void make_absolute(struct state *state)
@@ -157,8 +191,13 @@ enum exit_status state_open(
 {
 	struct text text = TEXT_FIXED(state->path);
 
-	*state = (struct state){
-		.folder = -1, .spool = -1, .journal = -1, .policy = -1, .accounts = -1, .lock = -1};
+	*state = (struct state){.folder = -1,
+		.spool = -1,
+		.journal = -1,
+		.policy = -1,
+		.accounts = -1,
+		.secret = -1,
+		.lock = -1};
 	text_put(&text, path);
 	text_char(&text, '\0');
 	if (text.cut) {
@@ -177,8 +216,8 @@ enum exit_status state_open(
 
 void state_close(struct state *state)
 {
-	int *fds[] = {&state->accounts, &state->policy, &state->journal, &state->spool,
-		&state->lock, &state->folder};
+	int *fds[] = {&state->secret, &state->accounts, &state->policy, &state->journal,
+		&state->spool, &state->lock, &state->folder};
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		if (*fds[i] >= 0)

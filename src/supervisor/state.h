@@ -9,6 +9,7 @@
 struct state {
 	char path[4096];                              /* absolute */
 	int folder, spool, journal, policy, accounts; /* O_DIRECTORY; -1 until open */
+	int secret;                                   /* of return paths; -1 until open */
 	int lock;
 };
 

@@ -13,7 +13,7 @@ import pytest
 from house import POSTERND, TORTURE
 from rig import BOTH, Found, Ledger, judge, kill_and_wait, queue_of, segments, send_at_last, until
 
-ROUNDS = 300 if TORTURE else 12
+ROUNDS = 300 if TORTURE else 6
 MESSAGES = 6
 
 

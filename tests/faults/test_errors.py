@@ -25,7 +25,7 @@ ERRORS = {
 }
 WATCHED = sorted({name for names in ERRORS.values() for name in names.split()}, key=NUMBERS.get)
 OF_FILES = (errno.EIO, errno.ENOSPC)  # which no socket or event ever gives
-SAMPLE = 3  # of each error in the short form
+SAMPLE = 2  # of each error in the short form
 
 
 def can_fail(call, error, folder):
@@ -44,7 +44,7 @@ def places(failing, most):
         counts[call.role, call.name] = at = counts.get((call.role, call.name), 0) + 1
         if at <= most:
             found.append((call.role, call.name, at))
-    return found if TORTURE else found[::max(1, len(found) // SAMPLE)]
+    return found if TORTURE else found[::max(1, -(-len(found) // SAMPLE))]
 
 
 def fails_at(place, error, failed, folder):

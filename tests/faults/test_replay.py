@@ -14,9 +14,9 @@ import pytest
 from blocklog import BlockLog, Replay
 from disks import LoopDisk
 from house import BUILD, TORTURE, Sink, need
-from rig import BOTH, Found, Ledger, copies_of, kill_and_wait, loads, place_at, until
+from rig import BOTH, Found, Ledger, copies_of, kill_and_wait, loads, place_at, queue_of, until
 
-IMAGES = int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 20))
+IMAGES = int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 10))
 SIZE = 128 << 20
 
 
@@ -96,9 +96,9 @@ def judge_image(server, to, moments, ledger, upto):
     """What was promised before the cut and is neither delivered before it, nor now, nor in the Maildir."""
     def missing():
         there = copies_of(server, to)
-        return [token for token, at in moments.promised.items() if at <= upto and
-                (not there[token, "local"] or
-                 not there[token, "remote"] and moments.delivered.get(token, upto + 1) > upto)]
+        return [(token, where) for token, at in moments.promised.items() for where in ("local", "remote")
+                if at <= upto and not there[token, where] and
+                not (where == "remote" and moments.delivered.get(token, upto + 1) <= upto)]
     until(lambda: not missing(), 60)
     return missing(), Found(server, to, ledger).damaged
 
@@ -139,7 +139,7 @@ def test_no_crash_image_loses_a_message_answered_250(daemon, sink, logged):
         to = there.start(image)
         lost, damaged = judge_image(server, to, moments, ledger, upto)
         if lost or damaged:
-            bad.append((upto, "lost", lost[:3], "damaged", damaged[:3], server.output()[-1500:]))
+            bad.append((upto, "lost", lost[:3], "damaged", damaged[:3], queue_of(server), len(to.messages), server.output()[-1500:]))
             shutil.copy(image, os.path.join(BUILD, f"faults-image-{upto}"))
         there.end(to)
     assert not bad, bad[:3]

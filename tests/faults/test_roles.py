@@ -152,8 +152,6 @@ def test_a_clock_that_jumped_between_two_starts_delivers_what_waits(daemon, sink
     move(step)
     to.answers.clear()
     server.start()
-    # What was to be tried at a time that is far ahead now waits; nobody need wait with it.
-    server.postern("queue", "retry", "--to", "*", status=0)
     judge(server, to, ledger, twice=0, seconds=60)
     move(0)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Aliases: what an address stands for is decided, kept and delivered; what leads abroad needs `forward for`."""
 import os
+import re
+import time
 
 import pytest
 
@@ -132,3 +134,88 @@ def test_a_report_names_the_address_written(house, sink):
     assert b"Original-Recipient: rfc822; away@ours.example" in report or \
         b"Original-Recipient: rfc822;away@ours.example" in report, report
     assert b"someone@elsewhere.example" in report
+
+
+FORWARDING = HOUSE + 'network office 127.0.0.1/32\nrelay for network office\nforward for domain ours.example\n' \
+                     'deliver * via "127.0.0.1:{port}"\n'
+ABROAD = "away: someone@elsewhere.example\n"
+
+
+def mail_from(message):
+    return re.search(rb"<([^>]*)>", message[0]).group(1).decode()
+
+
+def forwarded(house, to, sender="a@b.example"):
+    """A daemon that has forwarded one message, and the return path it left with."""
+    server = house(FORWARDING.replace("{port}", str(to.port)), ABROAD)
+    client, replies = begin(server, "away", sender=sender)
+    assert replies[0].startswith("250") and finish(client).startswith("250")
+    return server, mail_from(to.wait(1)[0])
+
+
+def test_forwarded_mail_leaves_with_a_return_path_of_ours_and_reports_come_back(house, sink):
+    to = sink()
+    server, path = forwarded(house, to)
+    assert re.fullmatch(r"SRS0=[A-Z2-7]{8}=[A-Z2-7]{2}=b\.example=a@ours\.example", path), path
+    server.stop()
+    server.start()  # the secret is kept
+    client, replies = begin(server, f"<{path}>", f"<{path.lower()}>", sender="", source="127.0.0.1")
+    assert [reply[:3] for reply in replies] == ["250"] * 2, replies
+    assert finish(client).startswith("250")
+    back = to.wait(2)[1]
+    assert mail_from(back) == "" and back[1] == [b"a@b.example"], back
+    accepted = [line for line in journal(server, "rcpt") if line.get("returned")]
+    assert accepted and accepted[0]["recipient"] == path and accepted[0]["target"] == "a@b.example", accepted
+    assert server.postern("audit").returncode == 0
+    assert os.stat(os.path.join(server.state, "return-path.key")).st_mode & 0o777 == 0o600
+
+
+def test_a_return_path_needs_no_grant_but_a_right_hash(house, sink):
+    need("second-loopback")
+    to = sink()
+    server, path = forwarded(house, to)
+    wrong = [path.replace("=b.example=a@", "=b.example=x@"), path.replace("SRS0=", "SRS0=A", 1),
+             re.sub("=[A-Z2-7]{8}=", "=AAAAAAAA=", path), "SRS0=x@ours.example", "SRS1=x=y==z@ours.example"]
+    client, replies = begin(server, f"<{path}>", *[f"<{each}>" for each in wrong], sender="", source="127.0.0.5")
+    assert replies[0].startswith("250 "), replies
+    assert all(reply.startswith("550 5.1.1 ") for reply in replies[1:]), replies
+
+
+def test_what_was_forwarded_before_is_rewritten_once_more_and_comes_back_there(house, sink):
+    to = sink()
+    server, path = forwarded(house, to, sender="SRS0=AAAA=BB=c.example=z@b.example")
+    assert re.fullmatch(r"SRS1=[A-Z2-7]{8}=b\.example==AAAA=BB=c\.example=z@ours\.example", path), path
+    client, replies = begin(server, f"<{path}>", sender="")
+    assert replies[0].startswith("250") and finish(client).startswith("250")
+    assert to.wait(2)[1][1] == [b"SRS0=AAAA=BB=c.example=z@b.example"]
+
+
+def test_the_null_sender_and_our_own_stay_what_they_are(house, sink):
+    to = sink()
+    for sender in ("", "bob@ours.example"):
+        to.messages.clear()
+        _, path = forwarded(house, to, sender=sender)
+        assert path == sender
+
+
+def test_only_the_forwarded_recipient_leaves_with_another_sender(house, sink):
+    to = sink()
+    server = house(FORWARDING.replace("{port}", str(to.port)), ABROAD)
+    client, replies = begin(server, "<one@elsewhere.example>", "away", "<two@elsewhere.example>")
+    assert [reply[:3] for reply in replies] == ["250"] * 3 and finish(client).startswith("250")
+    to.wait(2)
+    end = time.monotonic() + 20
+    while sum(len(message[1]) for message in to.messages) < 3 and time.monotonic() < end:
+        time.sleep(0.02)
+    for message in to.messages:
+        for recipient in message[1]:
+            assert mail_from(message).startswith("SRS0=") == (recipient == b"someone@elsewhere.example"), to.messages
+
+
+def test_a_forwarding_that_fails_is_reported_to_the_sender(house, sink):
+    to = sink({"RCPT": lambda line, number: "550 5.1.1 no such user" if b"someone" in line else "250 ok"})
+    server = house(FORWARDING.replace("{port}", str(to.port)), ABROAD)
+    client, replies = begin(server, "away")
+    assert finish(client).startswith("250")
+    report = to.wait(1)[0]
+    assert mail_from(report) == "" and report[1] == [b"a@b.example"] and b"away@ours.example" in report[2], report

@@ -76,9 +76,11 @@ def test_trial_without_a_client_says_what_is_possible(relay):
 
 
 def test_what_is_not_built_is_refused_by_name(relay):
-    for words in (["doctor", "example.org"], ["trial", "--tls", "--to", "a@b.example"]):
+    for words in (["doctor", "example.org"], ["probe", "mx.example"], ["send", "--to", "a@b.example"], ["user", "add", "a"],
+                  ["grants"], ["hold", "account", "a"], ["dkim", "key", "example.org", "s1"], ["top"], ["import", "postfix", "/"]):
         ran = relay.postern(*words, status=2)
-        assert "not built yet" in ran.stderr
+        assert f'"{words[0]}" is not built yet: it comes with' in ran.stderr
+    assert "there is no option --no-such" in relay.postern("trial", "--no-such", status=2).stderr
 
 
 def test_check_shows_place_caret_and_the_near_word(relay, tmp_path):
@@ -87,7 +89,8 @@ def test_check_shows_place_caret_and_the_near_word(relay, tmp_path):
                    'refuse if sendr "a@b.example"\naccounts sqlite "x.db"\n')
     ran = relay.postern("check", str(bad), status=1)
     said = ran.stdout
-    for words in ["bad.conf:2:", "bad.conf:3:", "bad.conf:4:", "^", 'did you mean "network"', 'did you mean "sender"', "not built"]:
+    for words in ["bad.conf:2:", "bad.conf:3:", "bad.conf:4:", "^", 'did you mean "network"', 'did you mean "sender"',
+                  "bad.conf:5:1: warning: `accounts` has no effect in this version: nobody can sign in", "3 errors, 1 warning\n"]:
         assert words in said, said
     found = json.loads(relay.postern("check", str(bad), "--json", status=1).stdout)
     assert found["ok"] is False and len(found["complaints"]) >= 3 and found["complaints"][0]["line"] == 2

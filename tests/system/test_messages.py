@@ -42,7 +42,7 @@ def test_every_message_of_the_corpus_arrives_or_is_refused_with_a_reason(relay):
     index = json.load(open(os.path.join(folder, "index.json")))
     client = Client(relay.port)
     client.say("EHLO x.example")
-    sent, refused, without_author = [], 0, []
+    sent, refused, bad_from = [], 0, []
     for entry in index:
         raw = wire_form(open(os.path.join(folder, entry["file"]), "rb").read())
         number = len(sent)
@@ -53,14 +53,18 @@ def test_every_message_of_the_corpus_arrives_or_is_refused_with_a_reason(relay):
         kept = send(client, f"m{number}@ours.example", raw)
         if "From field" in onward:
             assert onward[:9] == kept[:9] == "550 5.6.0", f"{entry['file']}: {onward} / {kept}"
-            without_author.append((entry["file"], onward))
+            bad_from.append((entry["file"], onward))
         elif allowed(raw):
             assert onward.startswith("250") and kept.startswith("250"), f"{entry['file']}: {onward} / {kept}"
             sent.append((entry["file"], raw))
         else:
             assert onward.startswith("550 5.6.0") and kept.startswith("550 5.6.0") and "[why " in kept, entry["file"]
             refused += 1
-    assert refused and len(sent) > 300 and len(without_author) < 60, without_author
+    assert refused and len(sent) > 300
+    # The samples' own faults; one of the last begins with a line of blanks, so it has no header until ours stands before it.
+    kinds = {words: sum(words in reply for _, reply in bad_from) for words in
+             ("what its From field holds is no address", "its From field holds more than one address", "it has several")}
+    assert list(kinds.values()) == [9, 3, 2] and len(bad_from) == 14, bad_from
     got = {recipients[0]: raw for _, recipients, raw in relay.sink.wait(len(sent), 60)}
     assert len(got) == len(sent)
     for number, (file, raw) in enumerate(sent):
