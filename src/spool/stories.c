@@ -92,21 +92,6 @@ static void big_ones_delivered(struct rig *rig)
 	rig_deliver_but(rig, 0);
 }
 
-/* The next segment was being written out: zeros under its name. Two that are spent wait to be used
- * again, so that none is made and no flush of the folder covers the removal of this one. */
-static void blank_left(struct rig *rig)
-{
-	static const char zeros[SPOOL_BLOCK];
-	char name[16];
-	struct disk *disk = rig->disk;
-
-	all_delivered(rig);
-	rig->blank = last_segment(rig) + 1;
-	rig_kill(rig);
-	snprintf(name, sizeof name, "seg/%06u", (unsigned)rig->blank);
-	started(rig);
-}
-
 /* Changes and what follows */
 
 static void big_comes(struct rig *rig)
