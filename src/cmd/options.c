@@ -148,7 +148,8 @@ void cli_usage(const struct command *command, bool wrong)
 
 void cli_print(const struct text *text)
 {
-	fwrite(text->at, 1, text->len, stdout);
+	if (text->len)
+		fwrite(text->at, 1, text->len, stdout);
 }
 
 enum exit_status cli_fail(enum exit_status status, const char *format, ...)

@@ -159,8 +159,8 @@ static void what_is_no_decision_of_a_policy_is_left_alone(void **state)
 		"[]",
 		"{\"decision\":\"accept\",\"stage\":\"rcpt\"}",
 		"{\"event\":\"delivered\",\"recipient\":\"a@b.example\"}",
-		"{\"decision\":\"refuse\",\"recipient\":\"a@b.example\",\"reason\":\"line-too-"
-		"long\"}",
+		("{\"decision\":\"refuse\",\"recipient\":\"a@b.example\",\"reason\":\"line-too-"
+		 "long\"}"),
 		"{\"decision\":\"perhaps\",\"recipient\":\"a@b.example\"}",
 		"{\"decision\":\"accept\",\"stage\":\"end of data\",\"recipient\":\"a@b.example\"}",
 	};

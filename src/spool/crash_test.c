@@ -244,6 +244,8 @@ static const struct rule {
 		STORY_RESULTS},
 	[CHECKPOINT_WITHOUT_FLUSH] = {"a checkpoint is not flushed", STORY_RESULTS},
 	[CHECKPOINT_FORGETS_EVENTS] = {"a checkpoint forgets the numbers of events", STORY_UNHEARD},
+	[NUMBER_IS_GIVEN_AGAIN] = {"the number of a segment that was given up is given again",
+		STORY_NAME_RETURNS},
 	[RECYCLED_UNHEARD] = {"a segment is used again before its events are heard", STORY_UNHEARD},
 };
 

@@ -28,6 +28,7 @@ struct story {
 	void (*change)(struct rig *rig);
 	void (*after)(struct rig *rig); /* the start */
 	struct span first[4], second[4];
+	bool rots; /* after the last power cut: a bit of the one segment the change may make */
 };
 
 static void started(struct rig *rig)
@@ -171,6 +172,10 @@ static const struct story stories[STORIES] = {
 	[STORY_STRAGGLER_SHORT] = {"a straggler moves, and the process ends soon", one_left_of_four,
 		tend_long, tend_shortly, {{FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}},
 		{{NO_FAULT, 8}, {FLUSH_FAILS, 8}}},
+	/* It has number 3; its name goes at the start without a flush, because two that are spent
+	 * are used again and none is made. */
+	[STORY_NAME_RETURNS] = {"a segment being made is given up, and its name returns and rots",
+		nothing, tend_shortly, big_comes, {{IT_STOPS, 12}}, {{NO_FAULT, 6}}, .rots = true},
 };
 
 const char *story_name(enum story_number story)
@@ -229,6 +234,8 @@ void story_tell(struct told told)
 	if (rig_start(rig) == STORE_OPEN)
 		story->after(rig);
 	rig_power_cut(rig);
+	if (story->rots)
+		disk_memory_flip(rig->disk, "seg", "000003", 64);
 	started(rig);
 	rig_judge(rig);
 	rig_close(rig);

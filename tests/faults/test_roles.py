@@ -166,3 +166,19 @@ def test_of_many_daemons_on_one_state_folder_one_lives(daemon, sink):
         assert other.returncode == 75 and "another" in said, (other.returncode, said)
     send_at_last(server, ledger, "after")
     judge(server, to, ledger, twice=0)
+
+
+def test_a_start_at_once_after_the_supervisor_alone_was_killed_comes_up(daemon, sink):
+    """The old queue may be in its last flush and hold the spool still: it is waited for."""
+    to, ledger = sink(), Ledger()
+    server = daemon(BOTH.replace("{port}", str(to.port)))
+    for death in range(DEATHS // 2):
+        clients = loads(server, ledger, name=f"d{death}c", size=200_000)
+        send_at_last(server, ledger, f"d{death}")
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        server.start()
+        for client in clients:
+            client.end()
+    judge(server, to, ledger)
+    assert server.stop() == 0
