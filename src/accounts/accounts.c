@@ -226,7 +226,7 @@ static void *accounts_start(struct role *role)
 	panic_if(!accounts->pool, "no thread for writing");
 	accounts->counters = counters_new(random_seed(), COUNTERS_OF_A_CLASS);
 	list_init(&accounts->edges);
-	list_init(&accounts->answers);
+	answers_init(&accounts->answers);
 	timer_init(&accounts->tick, role->loop, tick);
 	return accounts;
 }

@@ -4,6 +4,7 @@
 #define ACCOUNTS_STATE_H
 
 #include "accounts/keeper.h"
+#include "role/answers.h"
 
 struct accounts {
 	struct role *role;
@@ -15,7 +16,7 @@ struct accounts {
 	struct timer tick;                      /* sweeps and tends the file */
 	uint64_t reserved, full, no_room, kept; /* since the start, for `status` */
 	struct channel *control;
-	struct list answers; /* to control, on their way */
+	struct answers answers; /* to control, on their way */
 };
 
 /* told.c: questions of control. Owns `fd`. */

@@ -4,22 +4,11 @@
  * leave in pieces as the channel takes them.
  */
 #include <jansson.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "accounts/state.h"
 #include "base/json.h"
-#include "base/panic.h"
 #include "packets/report.h"
-
-enum { PACKET_MAX = 3800, PIECE_MAX = PACKET_MAX - 16, ANSWERS_MAX = 16 };
-
-struct answer {
-	struct list link;
-	uint32_t request;
-	struct text text;
-	size_t sent;
-};
 
 /* ---- words ---- */
 
@@ -86,66 +75,15 @@ void told_answer(struct accounts *accounts, struct slice text, struct text *out)
 	json_decref(question);
 }
 
-/* ---- pieces ---- */
-
-static void answer_free(struct answer *answer)
-{
-	list_remove(&answer->link);
-	text_free(&answer->text);
-	free(answer);
-}
-
-/* False: the channel is full; `drained` goes on. */
-static bool answer_send(struct accounts *accounts, struct answer *answer)
-{
-	char body[PACKET_MAX];
-	bool last = false;
-
-	while (!last) {
-		struct writer out = writer_over(body, sizeof body);
-		struct slice piece = slice_part(
-			text_slice(&answer->text), answer->sent, answer->sent + PIECE_MAX);
-		last = answer->sent + piece.len == answer->text.len;
-		report_answer_write(&out, &(struct report_answer){answer->request, last, piece});
-		if (channel_send(accounts->control, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
-			return false;
-		answer->sent += piece.len;
-	}
-	return true;
-}
-
-static void pump(struct accounts *accounts)
-{
-	LIST_EACH (struct answer, answer, &accounts->answers, link) {
-		if (!answer_send(accounts, answer))
-			return;
-		answer_free(answer);
-	}
-}
-
-static size_t count_answers(const struct accounts *accounts)
-{
-	size_t count = 0;
-
-	for (const struct list *at = accounts->answers.next; at != &accounts->answers;
-		at = at->next)
-		count++;
-	return count;
-}
+/* ---- control ---- */
 
 static void take_question(struct accounts *accounts, const struct report_ask *ask)
 {
-	struct answer *answer = calloc(1, sizeof *answer);
+	struct text *answer = answers_begin(&accounts->answers, ask->request);
 
-	panic_if(!answer, "out of memory for an answer");
-	answer->request = ask->request;
-	answer->text = TEXT_GROWING;
-	if (count_answers(accounts) < ANSWERS_MAX)
-		told_answer(accounts, ask->question, &answer->text);
-	else
-		text_put(&answer->text, SLICE("{\"error\":\"too many questions at once\"}"));
-	list_append(&accounts->answers, &answer->link);
-	pump(accounts);
+	if (answer)
+		told_answer(accounts, ask->question, answer);
+	answers_pump(&accounts->answers, accounts->control);
 }
 
 static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
@@ -167,8 +105,9 @@ static void gone(void *owner, struct channel *channel)
 
 static void drained(void *owner, struct channel *channel)
 {
-	(void)channel;
-	pump(owner);
+	struct accounts *accounts = owner;
+
+	answers_pump(&accounts->answers, channel);
 }
 
 void told_open(struct accounts *accounts, int fd)
@@ -183,6 +122,5 @@ void told_close(struct accounts *accounts)
 {
 	channel_close(accounts->control);
 	accounts->control = NULL;
-	LIST_EACH (struct answer, answer, &accounts->answers, link)
-		answer_free(answer);
+	answers_drop(&accounts->answers);
 }

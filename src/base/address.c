@@ -218,3 +218,12 @@ void text_network(struct text *text, const struct network *network)
 	text_char(text, '/');
 	text_number(text, dotted ? network->prefix - 96u : network->prefix);
 }
+
+struct address network_last(const struct network *network)
+{
+	struct address last = network->base;
+
+	for (unsigned bit = network->prefix; bit < 128; bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return last;
+}

@@ -38,6 +38,7 @@ struct network {
 /* "192.0.2.0/24", "2001:db8::/32", a single address. Host bits set are NETWORK_HOST_BITS. */
 enum network_fault { NETWORK_OK, NETWORK_SYNTAX, NETWORK_HOST_BITS };
 enum network_fault network_parse(struct slice s, struct network *network);
+struct address network_last(const struct network *network); /* its highest address */
 bool network_contains(const struct network *network, const struct address *address);
 void text_network(struct text *text, const struct network *network);
 

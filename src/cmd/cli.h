@@ -19,7 +19,6 @@ struct option_row {
 	const char *name;  /* "--client" */
 	const char *value; /* "IP" in the usage; NULL for a switch */
 	const char *help;
-	const char *not_yet; /* what it waits for: the option is refused by name; else NULL */
 	enum option_kind kind;
 };
 

@@ -4,76 +4,71 @@
 #include "cmd/cli.h"
 
 static const struct option_row trial_options[] = {
-	{"--client", "IP", "the client's address", NULL, OPTION_TEXT},
-	{"--listener", "NAME", "where it comes in: smtp, submission, submissions", NULL,
-		OPTION_TEXT},
-	{"--helo", "NAME", "what it calls itself", NULL, OPTION_TEXT},
-	{"--from", "ADDRESS", "the envelope sender, <> for none", NULL, OPTION_TEXT},
-	{"--to", "ADDRESS", "a recipient; may repeat", NULL, OPTION_LIST},
-	{"--message", "FILE", "the message, for its size", NULL, OPTION_TEXT},
-	{"--at", "TIME", "the time it would be, 2026-11-21T09:30:00Z", NULL, OPTION_TEXT},
-	{"--policy", "FILE", "decide under this configuration", NULL, OPTION_TEXT},
-	{"--as", "ACCOUNT", "it has signed in as this account, under TLS", NULL, OPTION_TEXT},
-	{"--tls", NULL, "the session is encrypted", NULL, OPTION_SWITCH},
+	{"--client", "IP", "the client's address", OPTION_TEXT},
+	{"--listener", "NAME", "where it comes in: smtp, submission, submissions", OPTION_TEXT},
+	{"--helo", "NAME", "what it calls itself", OPTION_TEXT},
+	{"--from", "ADDRESS", "the envelope sender, <> for none", OPTION_TEXT},
+	{"--to", "ADDRESS", "a recipient; may repeat", OPTION_LIST},
+	{"--message", "FILE", "the message, for its size", OPTION_TEXT},
+	{"--at", "TIME", "the time it would be, 2026-11-21T09:30:00Z", OPTION_TEXT},
+	{"--policy", "FILE", "decide under this configuration", OPTION_TEXT},
+	{"--as", "ACCOUNT", "it has signed in as this account, under TLS", OPTION_TEXT},
+	{"--tls", NULL, "the session is encrypted", OPTION_SWITCH},
 	{"--header-from", "ADDRESS", "the author in the header; the envelope sender if not said",
-		NULL, OPTION_TEXT},
-	{"--fact", "ATOM", "takes a condition to be true, or `not` and one to be false; may repeat",
-		NULL, OPTION_LIST},
-	{"--no-dns", NULL, "nothing is looked up: what DNS would say is unknown", NULL,
-		OPTION_SWITCH},
-	{"--cert", "NAME", "it shows this declared certificate", NULL, OPTION_TEXT},
-	{"--pop", "ACCOUNT", "this account signed in by POP from there a moment ago", NULL,
 		OPTION_TEXT},
-	{"--local", "USER", "a program of this user on this host submits it", NULL, OPTION_TEXT},
-	{"--fresh-limits", NULL, "all counters are taken to be empty", NULL, OPTION_SWITCH},
+	{"--fact", "ATOM", "takes a condition to be true, or `not` and one to be false; may repeat",
+		OPTION_LIST},
+	{"--no-dns", NULL, "nothing is looked up: what DNS would say is unknown", OPTION_SWITCH},
+	{"--cert", "NAME", "it shows this declared certificate", OPTION_TEXT},
+	{"--pop", "ACCOUNT", "this account signed in by POP from there a moment ago", OPTION_TEXT},
+	{"--local", "USER", "a program of this user on this host submits it", OPTION_TEXT},
+	{"--fresh-limits", NULL, "all counters are taken to be empty", OPTION_SWITCH},
 	{0},
 };
 /* clang-format off */
 #define SELECTION \
-	{"--to", "PATTERN", "only of this recipient (* stands for any run)", NULL, OPTION_TEXT}, \
-	{"--from", "PATTERN", "only of this sender", NULL, OPTION_TEXT}, \
-	{"--client", "NET", "only of this client or network", NULL, OPTION_TEXT}, \
-	{"--since", "TIME", "not before: a time, or 30m, 2h, 3d ago", NULL, OPTION_TEXT}
+	{"--to", "PATTERN", "only of this recipient (* stands for any run)", OPTION_TEXT}, \
+	{"--from", "PATTERN", "only of this sender", OPTION_TEXT}, \
+	{"--client", "NET", "only of this client or network", OPTION_TEXT}, \
+	{"--since", "TIME", "not before: a time, or 30m, 2h, 3d ago", OPTION_TEXT}
 /* clang-format on */
 static const struct option_row why_options[] = {SELECTION, {0}};
 static const struct option_row log_options[] = {
-	{"-f", NULL, "go on with each new line as it comes", NULL, OPTION_SWITCH},
-	{"-n", "COUNT", "at most so many lines, the newest; 1000 if not said", NULL, OPTION_TEXT},
+	{"-f", NULL, "go on with each new line as it comes", OPTION_SWITCH},
+	{"-n", "COUNT", "at most so many lines, the newest; 1000 if not said", OPTION_TEXT},
 	SELECTION,
 	{0},
 };
 static const struct option_row audit_options[] = {
-	{"--since", "TIME", "only mail acknowledged since: a time, or 30m, 2h, 3d ago", NULL,
+	{"--since", "TIME", "only mail acknowledged since: a time, or 30m, 2h, 3d ago",
 		OPTION_TEXT},
 	{0},
 };
 static const struct option_row replay_options[] = {
-	{"--policy", "FILE", "the configuration to try; the present one if not said", NULL,
-		OPTION_TEXT},
-	{"--since", "TIME", "only decisions since: a time, or 30m, 2h, 3d ago", NULL, OPTION_TEXT},
-	{"--each", NULL, "show every changed decision", NULL, OPTION_SWITCH},
+	{"--policy", "FILE", "the configuration to try; the present one if not said", OPTION_TEXT},
+	{"--since", "TIME", "only decisions since: a time, or 30m, 2h, 3d ago", OPTION_TEXT},
+	{"--each", NULL, "show every changed decision", OPTION_SWITCH},
 	{0},
 };
 static const struct option_row who_options[] = {
-	{"--relay", NULL, "every way to relay, and the proof", NULL, OPTION_SWITCH},
-	{"--sends-as", "ADDRESS", "who may use this address", NULL, OPTION_TEXT},
-	{"--client", "IP", "what this client may do", NULL, OPTION_TEXT},
+	{"--relay", NULL, "every way to relay, and the proof", OPTION_SWITCH},
+	{"--sends-as", "ADDRESS", "who may use this address", OPTION_TEXT},
+	{"--client", "IP", "what this client may do", OPTION_TEXT},
 	{0},
 };
 static const struct option_row check_options[] = {
-	{"--format", NULL, "print the file in its usual form instead", NULL, OPTION_SWITCH},
+	{"--format", NULL, "print the file in its usual form instead", OPTION_SWITCH},
 	{0},
 };
 static const struct option_row explain_options[] = {
-	{"-f", NULL, "follow this mail log and explain each failure as it comes", NULL,
-		OPTION_SWITCH},
-	{"--report", NULL, "a short report to send on to an administrator", NULL, OPTION_SWITCH},
+	{"-f", NULL, "follow this mail log and explain each failure as it comes", OPTION_SWITCH},
+	{"--report", NULL, "a short report to send on to an administrator", OPTION_SWITCH},
 	{0},
 };
 static const struct option_row queue_options[] = {
-	{"--to", "PATTERN", "messages for these recipients, in place of ids", NULL, OPTION_TEXT},
-	{"-n", "COUNT", "list at most so many; 1000 if not said", NULL, OPTION_TEXT},
-	{"--yes", NULL, "discard without asking", NULL, OPTION_SWITCH},
+	{"--to", "PATTERN", "messages for these recipients, in place of ids", OPTION_TEXT},
+	{"-n", "COUNT", "list at most so many; 1000 if not said", OPTION_TEXT},
+	{"--yes", NULL, "discard without asking", OPTION_SWITCH},
 	{0},
 };
 

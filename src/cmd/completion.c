@@ -7,8 +7,7 @@
 static void put_options(FILE *to, const struct command *command, const char *before)
 {
 	for (const struct option_row *row = command->options; row && row->name; row++)
-		if (!row->not_yet)
-			fprintf(to, "%s%s", before, row->name);
+		fprintf(to, "%s%s", before, row->name);
 	fprintf(to, "%s--json", before);
 }
 
@@ -59,12 +58,11 @@ static void fish(FILE *to)
 		fprintf(to, "complete -c postern -n __fish_use_subcommand -a %s -d '%s'\n", c->name,
 			c->summary);
 		for (const struct option_row *row = c->options; row && row->name; row++)
-			if (!row->not_yet)
-				fprintf(to,
-					"complete -c postern -n '__fish_seen_subcommand_from %s' "
-					"%s %s -d '%s'\n",
-					c->name, row->name[1] == '-' ? "-l" : "-s",
-					row->name + (row->name[1] == '-' ? 2 : 1), row->help);
+			fprintf(to,
+				"complete -c postern -n '__fish_seen_subcommand_from %s' "
+				"%s %s -d '%s'\n",
+				c->name, row->name[1] == '-' ? "-l" : "-s",
+				row->name + (row->name[1] == '-' ? 2 : 1), row->help);
 	}
 }
 

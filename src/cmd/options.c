@@ -7,8 +7,7 @@
 #include "cmd/cli.h"
 #include "diagnose/check.h"
 
-static const struct option_row json_option = {
-	"--json", NULL, "answer in JSON", NULL, OPTION_SWITCH};
+static const struct option_row json_option = {"--json", NULL, "answer in JSON", OPTION_SWITCH};
 
 static const struct option_row *option_find(const struct command *command, const char *name)
 {
@@ -41,11 +40,6 @@ static bool option_read(struct cli *cli, int argc, char **argv, int *at)
 		fprintf(stderr, "postern %s: there is no option %s\n", cli->command->name,
 			argv[*at]);
 		cli_usage(cli->command, true);
-		return false;
-	}
-	if (row->not_yet) {
-		fprintf(stderr, "postern %s: %s is not built yet: it waits for %s\n",
-			cli->command->name, row->name, row->not_yet);
 		return false;
 	}
 	if (row == &json_option)
@@ -141,8 +135,7 @@ void cli_usage(const struct command *command, bool wrong)
 	fprintf(to, "usage: postern [-c FILE] %s%s%s [options]\n%s\n\n", command->name,
 		command->operands[0] ? " " : "", command->operands, command->summary);
 	for (const struct option_row *row = command->options; row && row->name; row++)
-		if (!row->not_yet)
-			usage_row(to, row);
+		usage_row(to, row);
 	usage_row(to, &json_option);
 }
 

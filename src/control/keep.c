@@ -77,8 +77,10 @@ static void sync_and_tell(struct task *task, struct control *control)
 		sync_run(&sync);
 	if (sync.fd >= 0)
 		close(sync.fd);
-	if (sync.error)
+	if (sync.error) {
+		journal_files_sync_failed(control->journal);
 		keep_failed(control, "made durable", sync.error);
+	}
 	struct neighbour *queue = queue_of(control, &now);
 	if (queue && now >= heard)
 		tell(queue, heard);

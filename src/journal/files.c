@@ -17,12 +17,13 @@ enum { GATHER_BYTES = 60000 };
 
 struct journal_files {
 	int folder;
-	int fd;        /* of `day`; -1: none is open */
-	wall_ns day;   /* its start */
-	off_t end;     /* where the last whole line ends */
-	bool ragged;   /* a piece of a line may stand behind `end` */
-	bool unsynced; /* written since journal_files_to_sync() */
-	int64_t keep;  /* ns */
+	int fd;            /* of `day`; -1: none is open */
+	wall_ns day;       /* its start */
+	off_t end;         /* where the last whole line ends */
+	bool ragged;       /* a piece of a line may stand behind `end` */
+	uint64_t unsynced; /* lines written since journal_files_to_sync() */
+	uint64_t syncing;  /* those it was called for last */
+	int64_t keep;      /* ns */
 	struct text gathered;
 	uint64_t gathered_lines;
 	uint64_t dropped;   /* since opened */
@@ -88,6 +89,17 @@ static void gather(struct journal_files *files, struct slice line)
 	files->gathered_lines++;
 }
 
+/* Made durable here, once a day; that fails as journal_files_sync_failed() says. */
+static void day_close(struct journal_files *files)
+{
+	if (files->fd < 0)
+		return;
+	if (files->unsynced && fdatasync(files->fd) < 0)
+		journal_files_count_dropped(files, files->unsynced);
+	files->unsynced = 0;
+	close(files->fd);
+}
+
 void journal_files_add(struct journal_files *files, struct slice line, wall_ns now)
 {
 	wall_ns day = now - now % NS_PER_DAY;
@@ -95,10 +107,7 @@ void journal_files_add(struct journal_files *files, struct slice line, wall_ns n
 	if (files->gathered.len > GATHER_BYTES || (files->gathered.len && day != files->day))
 		(void)journal_files_flush(files, files->day); /* what was gathered is that day's */
 	if (!files->gathered.len && day != files->day) {
-		if (files->fd >= 0 && fdatasync(files->fd) == 0) /* once a day */
-			files->unsynced = false;
-		if (files->fd >= 0)
-			close(files->fd);
+		day_close(files);
 		files->fd = -1;
 		files->day = day;
 	}
@@ -176,7 +185,7 @@ static enum status append(struct journal_files *files, wall_ns now)
 	}
 	files->end = at;
 	files->ragged = false;
-	files->unsynced = true;
+	files->unsynced += files->gathered_lines;
 	files->untold = 0;
 	return STATUS_OK;
 }
@@ -199,8 +208,15 @@ int journal_files_to_sync(struct journal_files *files)
 {
 	if (!files->unsynced || files->fd < 0)
 		return -1;
-	files->unsynced = false;
+	files->syncing = files->unsynced;
+	files->unsynced = 0;
 	return fcntl(files->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void journal_files_sync_failed(struct journal_files *files)
+{
+	journal_files_count_dropped(files, files->syncing);
+	files->syncing = 0;
 }
 
 static void remove_old(struct journal_files *files, DIR *listing, wall_ns now)

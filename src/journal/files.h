@@ -33,6 +33,8 @@ enum status journal_files_flush(struct journal_files *files, wall_ns now);
 /* What makes durable what was flushed so far: fdatasync() it (on a thread) and close it. -1: there
  * is nothing to make durable. */
 int journal_files_to_sync(struct journal_files *files);
+/* That failed: what it was to make durable may be lost, and is counted as dropped. */
+void journal_files_sync_failed(struct journal_files *files);
 /* Removes files of days that ended more than `keep` ago. */
 void journal_files_tend(struct journal_files *files, wall_ns now);
 uint64_t journal_files_dropped(const struct journal_files *files); /* since opened */

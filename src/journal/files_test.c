@@ -130,6 +130,28 @@ static void a_disk_that_takes_nothing_drops_lines_and_says_so_later(void **state
 		"\"time\":\"2024-10-04T12:00:00.000Z\",\"count\":2}\n{\"a\":4}\n");
 }
 
+static void what_a_failed_sync_was_to_keep_counts_as_dropped(void **state)
+{
+	int *folder = *state;
+	struct journal_files *files = journal_files_open(*folder, NEVER);
+	wall_ns now = INT64_C(1728000000) * NS_PER_S;
+
+	assert_int_equal(journal_files_to_sync(files), -1);
+	journal_files_add(files, SLICE("{\"a\":1}"), now);
+	journal_files_add(files, SLICE("{\"a\":2}"), now);
+	assert_int_equal(journal_files_flush(files, now), STATUS_OK);
+	int fd = journal_files_to_sync(files);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(journal_files_to_sync(files), -1); /* nothing new */
+	assert_int_equal(journal_files_dropped(files), 0);
+	journal_files_sync_failed(files);
+	assert_int_equal(journal_files_dropped(files), 2);
+	journal_files_sync_failed(files); /* counted once */
+	assert_int_equal(journal_files_dropped(files), 2);
+	journal_files_close(files, now);
+}
+
 static void days_past_keep_are_removed_and_other_files_are_not(void **state)
 {
 	int folder = *(int *)*state;
@@ -183,6 +205,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_disk_that_takes_nothing_drops_lines_and_says_so_later, folder_make,
 			folder_remove),
+		cmocka_unit_test_setup_teardown(what_a_failed_sync_was_to_keep_counts_as_dropped,
+			folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(days_past_keep_are_removed_and_other_files_are_not,
 			folder_make, folder_remove),
 		cmocka_unit_test(names_are_days_and_nothing_else_is),

@@ -54,15 +54,6 @@ static struct address stranger_of(const struct policy *policy)
 	return address;
 }
 
-static struct address last_of(const struct network *network)
-{
-	struct address last = network->base;
-
-	for (unsigned bit = network->prefix; bit < 128; bit++)
-		last.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
-	return last;
-}
-
 /* ---- the facts ---- */
 
 static struct mailbox mailbox_of(struct slice text, struct arena *arena)
@@ -333,7 +324,7 @@ static bool expect_holds(struct trial *t, struct complaints *complaints)
 		return false;
 	if (!t->row->has_client || t->row->client.prefix == 128)
 		return true;
-	client = last_of(&t->row->client);
+	client = network_last(&t->row->client);
 	return holds_for(t, &client, complaints);
 }
 

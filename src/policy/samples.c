@@ -69,10 +69,8 @@ static void add_client(struct sampling *s, const struct address *address)
 
 static void add_network(struct sampling *s, const struct network *net)
 {
-	struct address last = net->base;
+	struct address last = network_last(net);
 
-	for (unsigned bit = net->prefix; bit < 128; bit++)
-		last.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 	add_client(s, &net->base);
 	add_client(s, &last);
 }

@@ -1,58 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events to control, questions from it (packets/report.h). Answers leave in pieces as the channel
- * takes them, so a long list never fills it. */
-#include <stdlib.h>
+/* Events to control, questions from it (packets/report.h). */
 #include <unistd.h>
 
-#include "base/panic.h"
 #include "packets/report.h"
 #include "queue/ask.h"
 #include "queue/state.h"
 
-enum { PIECE_MAX = CHANNEL_BODY_MAX - 16, ANSWERS_MAX = 16 };
-
-static void answer_free(struct answer *answer)
-{
-	list_remove(&answer->link);
-	text_free(&answer->text);
-	free(answer);
-}
-
-static void drop_answers(struct queue *queue)
-{
-	LIST_EACH (struct answer, answer, &queue->answers, link)
-		answer_free(answer);
-}
-
-/* False: the channel is full; `drained` goes on. */
-static bool answer_send(struct queue *queue, struct answer *answer)
-{
-	char body[CHANNEL_BODY_MAX];
-	bool last = false;
-
-	while (!last) {
-		struct writer out = writer_over(body, sizeof body);
-		struct slice piece = slice_part(
-			text_slice(&answer->text), answer->sent, answer->sent + PIECE_MAX);
-		last = answer->sent + piece.len == answer->text.len;
-		report_answer_write(&out, &(struct report_answer){answer->request, last, piece});
-		if (channel_send(queue->control, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
-			return false;
-		answer->sent += piece.len;
-	}
-	return true;
-}
-
 void reports_pump(struct queue *queue)
 {
-	if (!queue->control)
-		return;
-	LIST_EACH (struct answer, answer, &queue->answers, link) {
-		if (!answer_send(queue, answer))
-			return;
-		answer_free(answer);
-	}
-	events_pump(queue->events);
+	if (queue->control && answers_pump(&queue->answers, queue->control))
+		events_pump(queue->events);
 }
 
 void reports_hurry(struct queue *queue)
@@ -63,28 +20,13 @@ void reports_hurry(struct queue *queue)
 		return;
 }
 
-static size_t count_answers(const struct queue *queue)
-{
-	size_t count = 0;
-
-	for (const struct list *at = queue->answers.next; at != &queue->answers; at = at->next)
-		count++;
-	return count;
-}
-
 static void take_question(struct queue *queue, const struct report_ask *ask)
 {
-	struct answer *answer = calloc(1, sizeof *answer);
 	struct asked asked = {queue->schedule, queue->store, queue->events, queue_now(queue)};
+	struct text *answer = answers_begin(&queue->answers, ask->request);
 
-	panic_if(!answer, "out of memory for an answer");
-	answer->request = ask->request;
-	answer->text = TEXT_GROWING;
-	if (count_answers(queue) < ANSWERS_MAX)
-		ask_answer(&asked, ask->question, &answer->text);
-	else
-		text_put(&answer->text, SLICE("{\"error\":\"too many questions at once\"}"));
-	list_append(&queue->answers, &answer->link);
+	if (answer)
+		ask_answer(&asked, ask->question, answer);
 	queue_stir(queue); /* an act may have made something due */
 }
 
@@ -148,5 +90,5 @@ void reports_close(struct queue *queue)
 	queue->control = NULL;
 	if (queue->books_open)
 		books_heard(queue);
-	drop_answers(queue);
+	answers_drop(&queue->answers);
 }

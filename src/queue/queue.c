@@ -200,7 +200,7 @@ static void *queue_start(struct role *role)
 	queue->events = events_open(loop_wall(role->loop));
 	queue->bouncer.ids.slot = role->id_slot;
 	queue->turn.run = turn_ends;
-	list_init(&queue->answers);
+	answers_init(&queue->answers);
 	list_init(&queue->unheard);
 	timer_init(&queue->wake, queue->loop, wake_fires);
 	timer_init(&queue->give_up, queue->loop, gives_up);

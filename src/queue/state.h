@@ -6,6 +6,7 @@
 #include "queue/bounce.h"
 #include "queue/events.h"
 #include "queue/schedule.h"
+#include "role/answers.h"
 #include "role/role.h"
 #include "run/offload.h"
 #include "run/task.h"
@@ -18,14 +19,6 @@ struct edge {
 	struct queue *queue;
 	struct channel *channel; /* NULL: none */
 	unsigned slot;
-};
-
-/* An answer that is leaving in pieces. */
-struct answer {
-	struct list link;
-	uint32_t request;
-	struct text text;
-	size_t sent;
 };
 
 /* A result whose event the journal may not have, until the store is open. */
@@ -57,7 +50,7 @@ struct queue {
 	struct edge edges[ID_SLOTS];
 	struct channel *out, *control;
 	struct map *segments; /* those out has open, by number: struct known_segment */
-	struct list answers;
+	struct answers answers;
 	struct list unheard;
 	struct early_peer early[EARLY_PEERS_MAX];
 	size_t early_count;

@@ -4,8 +4,7 @@
 
 #include "base/panic.h"
 #include "dns/client.h"
-#include "dns/host.h"
-#include "dns/list.h"
+#include "facts/of_dns.h"
 
 struct inquiry {
 	struct list link; /* of the session's, when it has ended */
@@ -28,126 +27,31 @@ struct question {
 
 /* ---- what is asked of DNS ---- */
 
-/* Fills the answer; anything but WAIT_READY: cancelled. */
-typedef enum wait ask_function(
-	struct task *task, const struct question *question, struct fact_answer *answer);
-
-static struct dns *question_dns(const struct question *question)
-{
-	return question->inquiry->session->edge->dns;
-}
-
-static enum wait ask_client_name(
-	struct task *task, const struct question *question, struct fact_answer *answer)
-{
-	struct host_names names;
-	enum wait end = host_confirm(task, question_dns(question),
-		&question->inquiry->session->client, question->inquiry->arena, &names);
-
-	if (end != WAIT_READY)
-		return end;
-	answer->unknown = names.unknown;
-	answer->text = names.count ? names.names[0] : SLICE_NONE;
-	answer->texts = names.names;
-	answer->text_count = names.count;
-	answer->because = names.because;
-	return WAIT_READY;
-}
-
 static bool list_is_believed(const struct question *question, struct slice *why)
 {
 	const struct edge *edge = question->inquiry->session->edge;
 	enum fact fact = question->answer.fact;
+	bool is_list = fact_row(fact)->type == FACT_IS_ADDRESSES;
 	bool of_domains = fact != FACT_LISTED && fact != FACT_ALLOWED;
 
 	*why = SLICE_NONE;
-	return !edge->names ||
+	return !is_list || !edge->names ||
 	       dns_client_believes(edge->names, question->answer.argument, of_domains, why);
 }
 
-static void take_list_answer(const struct list_answer *found, struct fact_answer *answer)
-{
-	answer->unknown = found->verdict == LIST_CANNOT_TELL;
-	answer->addresses = found->addresses;
-	answer->address_count = found->count;
-	answer->because = found->because;
-}
-
-static enum wait ask_list(
-	struct task *task, const struct question *question, struct fact_answer *answer)
+/* Fills the answer; anything but WAIT_READY: cancelled. */
+static enum wait ask(struct task *task, const struct question *question, struct fact_answer *answer)
 {
 	const struct inquiry *inquiry = question->inquiry;
-	enum fact fact = answer->fact;
-	struct slice zone = answer->argument, why;
-	struct list_answer found = {.verdict = LIST_HAS_NOT, .because = SLICE("no domain name")};
-	enum wait end = WAIT_READY;
+	struct slice why;
 
-	if (!list_is_believed(question, &why)) {
-		answer->unknown = true;
-		answer->because = arena_format(
-			inquiry->arena, "the list is not believed: %.*s", SLICE_ARGS(why));
-		return WAIT_READY;
-	}
-	if (fact == FACT_LISTED || fact == FACT_ALLOWED)
-		end = list_ask_address(task, question_dns(question), zone,
-			&inquiry->session->client, inquiry->arena, &found);
-	else if (question->domain.len)
-		end = list_ask_domain(task, question_dns(question), zone, question->domain,
-			inquiry->arena, &found);
-	if (end == WAIT_READY)
-		take_list_answer(&found, answer);
-	return end;
-}
-
-/* An address literal is an address; policy.md: of a null sender nothing is asked. */
-static enum wait ask_reach(
-	struct task *task, const struct question *question, struct fact_answer *answer)
-{
-	enum reach reach = REACH_YES;
-	enum wait end = WAIT_READY;
-
-	if (question->domain.len)
-		end = domain_reach(task, question_dns(question), question->domain,
-			question->inquiry->arena, &reach, &answer->because);
-	answer->unknown = reach == REACH_CANNOT_TELL;
-	answer->yes = reach == REACH_NO;
-	if (answer->yes && slice_is(answer->because, SLICE(NULL_MX_WORDS)))
-		answer->text = SLICE("null MX");
-	return end;
-}
-
-static const struct {
-	enum fact fact;
-	ask_function *ask;
-} askers[] = {
-	{FACT_CLIENT_NAME, ask_client_name},
-	{FACT_LISTED, ask_list},
-	{FACT_ALLOWED, ask_list},
-	{FACT_HELO_LISTED, ask_list},
-	{FACT_SENDER_DOMAIN_LISTED, ask_list},
-	{FACT_SENDER_UNREACHABLE, ask_reach},
-};
-
-static ask_function *asker_of(enum fact fact)
-{
-	for (size_t i = 0; i < sizeof askers / sizeof *askers; i++)
-		if (askers[i].fact == fact)
-			return askers[i].ask;
-	return NULL;
-}
-
-/* The domain that a question of this fact is about, in the one form. */
-static struct slice domain_of(const struct session *session, enum fact fact, struct arena *arena)
-{
-	const struct transaction *transaction = session->transaction;
-	struct slice domain = SLICE_NONE;
-
-	if (fact == FACT_HELO_LISTED)
-		return domain_normalise(session_helo(session), arena, &domain) ? domain
-									       : SLICE_NONE;
-	if (transaction && !transaction->mail.sender.is_literal)
-		domain = arena_slice(arena, transaction->mail.sender.domain);
-	return domain;
+	if (list_is_believed(question, &why))
+		return fact_of_dns(task, inquiry->session->edge->dns, &inquiry->session->client,
+			question->domain, inquiry->arena, answer);
+	answer->unknown = true;
+	answer->because =
+		arena_format(inquiry->arena, "the list is not believed: %.*s", SLICE_ARGS(why));
+	return WAIT_READY;
 }
 
 /* ---- one question ---- */
@@ -180,7 +84,7 @@ static void question_run(struct task *task, void *arg)
 	struct fact_answer answer = question->answer;
 
 	task_limit(task, question->until - loop_mono(edge->loop));
-	if (asker_of(answer.fact)(task, question, &answer) == WAIT_READY)
+	if (ask(task, question, &answer) == WAIT_READY)
 		question_end(question, &answer);
 	edge->asking--;
 	start_queued(edge);
@@ -205,18 +109,21 @@ static void start_queued(struct edge *edge)
 
 static void question_begin(struct inquiry *inquiry, const struct wanted *wanted)
 {
-	struct edge *edge = inquiry->session->edge;
+	const struct session *session = inquiry->session;
+	const struct transaction *transaction = session->transaction;
+	struct edge *edge = session->edge;
 	struct question *question = ARENA_NEW(inquiry->arena, struct question);
 
 	*question = (struct question){
 		.inquiry = inquiry,
-		.domain = domain_of(inquiry->session, wanted->fact, inquiry->arena),
+		.domain = fact_domain(wanted->fact, session_helo(session),
+			transaction ? &transaction->mail.sender : NULL, inquiry->arena),
 		.until = loop_mono(edge->loop) + ANSWER_PATIENCE,
 		.answer = {.fact = wanted->fact,
 			.argument = arena_slice(inquiry->arena, wanted->argument)},
 	};
 	list_append(&inquiry->questions, &question->link);
-	if (!asker_of(wanted->fact))
+	if (!fact_is_of_dns(wanted->fact))
 		question_fail(question, SLICE("this version does not find it out"));
 	else if (!edge->dns)
 		question_fail(question, SLICE("there is no resolver"));

@@ -23,7 +23,7 @@ LAYERS = [
     ["role"],
     ["dns"],
     ["policy"],
-    ["journal", "spool"],
+    ["facts", "journal", "spool"],
     ["deliver", "accounts"],
     ["smtpin", "smtpout", "queue"],
     ["control", "diagnose"],
