@@ -29,7 +29,7 @@ SANITIZERS = {
 # A role's memory goes with its process, so leaks are for the units to find; strndup of a slice is no mistake.
 SANITIZED_DAEMON = {**SANITIZERS, "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",
                     "POSTERN_FLAVOUR": "asan"}
-VALGRIND = "valgrind -q --error-exitcode=99 --leak-check=full"
+VALGRIND = f"valgrind -q --error-exitcode=99 --leak-check=full --suppressions={ROOT}/tests/valgrind.supp"
 LAST_LINES = 40  # of a failure's output
 
 
