@@ -9,8 +9,9 @@ import sys
 import time
 
 import profile
+import slow
 import table
-from measure import Account, Counter, Held, Sink, load
+from measure import Account, Counter, Held, Sink, free_port, load
 from servers import Absent, Postern, Postfix
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -36,6 +37,7 @@ class Bench:
         self.tools = {name: os.path.join(asked.build, "release", "bench", name) for name in ["load", "sink"]}
         self.counts = QUICK if asked.quick else COUNTS
         self.held = 200 if asked.quick else 1000
+        self.slow_clients = 500
         self.sink, self.servers, self.rows, self.notes, self.versions = None, [], [], [], []
 
     def note(self, words):
@@ -162,6 +164,62 @@ class Bench:
         self.add(f"idle, {self.held:,} connections", "KiB (PSS) a connection", found, "each", False)
         self.add(f"idle, {self.held:,} connections", "MiB (PSS) without any", found, "empty", False)
 
+    def slow(self):
+        """Other clients' mail while slow ones keep places."""
+        found, name = {}, f"beside {self.slow_clients} slow clients"
+        for server in self.servers:
+            server.stop()
+            try:
+                server.start(self.sink.port, self.slow_clients)
+                them = slow.Slow(server.port, self.slow_clients)
+                try:
+                    time.sleep(1)
+                    p50, p99, lost = slow.messages(server.port, "b@far.example", 40 if self.asked.quick else 200)
+                finally:
+                    them.end()
+            except (Absent, OSError) as why:
+                self.note(f"{server.name}, slow clients: {why}")
+                continue
+            if lost:
+                self.note(f"{server.name} did not take {lost} of the messages sent beside slow clients")
+            found[server.name] = {"whole": (p50, p99)}
+            say(f"slow clients: {server.name} p50 {p50:.1f} ms, p99 {p99:.1f} ms, {lost} not taken")
+        self.add(name, "connect to 250, p50 / p99 ms", found, "whole", False)
+
+    def handshakes(self):
+        """STARTTLS sessions with full handshakes; beside them what OpenSSL's own server needs for the handshake alone."""
+        name, count = "STARTTLS, 20 sessions, a handshake each", 300 if self.asked.quick else 3000
+        found = self.best(name, lambda server: self.shake(server.account, server.port, "starttls", count), "rate")
+        self.add(name, "sessions/s", found, "rate", True)
+        self.add(name, "CPU µs a session", found, "cpu", False)
+        alone = self.openssl_alone(count)
+        if alone:
+            self.note(f"openssl s_server needs {alone['cpu']:,.0f} µs for such a handshake alone, without SMTP")
+
+    def shake(self, account, port, kind, count):
+        before = account.cpu()
+        done = subprocess.run([os.path.join(self.asked.build, "release", "bench", "handshake"), str(port), kind, str(count), "20"],
+                              capture_output=True, text=True, check=True)
+        figures, cpu = json.loads(done.stdout), account.cpu() - before
+        if figures["broken"]:
+            self.note(f"{figures['broken']} of {count} handshakes did not end well")
+        return {"rate": figures["rate"], "cpu": cpu / figures["finished"] * 1e6} if figures["finished"] else None
+
+    def openssl_alone(self, count):
+        files = [os.path.join(self.folder, name) for name in ["s_server-key.pem", "s_server-cert.pem"]]
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                               "-days", "2", "-subj", "/CN=bench", "-keyout", files[0], "-out", files[1]], capture_output=True)
+        if made.returncode:
+            return None
+        port, account = free_port(), Account("s_server")
+        account.start(["openssl", "s_server", "-accept", str(port), "-key", files[0], "-cert", files[1], "-quiet"],
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        try:
+            return self.shake(account, port, "direct", count)
+        finally:
+            account.end()
+
     def decisions(self):
         """What the policy alone costs: no network, no disk."""
         done = subprocess.run([os.path.join(self.asked.build, "release", "src", "policy", "decide_bench")],
@@ -225,7 +283,9 @@ class Bench:
             self.relays()
             self.refusals()
             self.note(f"everything else on the machine (kernel threads too) took {others.share():.0%} of it meanwhile")
+            self.handshakes()
             self.idle()
+            self.slow()
             self.decisions()
             return True
         finally:
@@ -301,7 +361,7 @@ def options():
 
 def main():
     asked = options()
-    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink",
+    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink", "bench/handshake",
                            "src/policy/decide_bench"],
                           capture_output=True, text=True)
     if made.returncode:

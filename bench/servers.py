@@ -47,7 +47,8 @@ listen smtp "127.0.0.1:{port}"
 network bench 127.0.0.1/32
 relay for network bench
 deliver * via "127.0.0.1:{sink}" tls off
-limits connections unlimited, errors unlimited, unknown recipients unlimited, no-ops unlimited
+limits connections unlimited, unlimited per address, unlimited per minute per address
+limits errors unlimited, unknown recipients unlimited, no-ops unlimited
 """
 
     def __init__(self, build, folder, disk, more=""):
@@ -128,10 +129,14 @@ smtpd_soft_error_limit = 1000000
 smtpd_hard_error_limit = 1000000
 smtpd_junk_command_limit = 1000000
 smtpd_peername_lookup = no
-smtpd_tls_security_level = none
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = /etc/postfix/cert.pem
+smtpd_tls_key_file = /etc/postfix/key.pem
 smtp_tls_security_level = none
 """
     steps = """set -ex
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=relay.bench.example \\
+	-keyout /etc/postfix/key.pem -out /etc/postfix/cert.pem
 cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf
 cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf.proto
 cp /usr/share/postfix/main.cf.dist /etc/postfix/main.cf.proto

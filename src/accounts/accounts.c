@@ -2,6 +2,7 @@
 /* The role's life and its edges. Read accounts.h and packets/counting.h first. */
 #include "accounts/accounts.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -13,11 +14,14 @@
 enum { EXIT_FORMAT = 78 }; /* posternd(8), EXIT STATUS */
 static const mono_ns tick_every = 10 * NS_PER_S;
 
+/* An edge, or pop, which counts nothing. */
 struct edge {
 	struct list link;
 	struct accounts *accounts;
 	struct channel *channel;
 	struct map *holders; /* of struct holder by its id */
+	struct directory_peer *questions;
+	struct signin_peer *exchanges;
 };
 
 static mono_ns now_of(const struct accounts *accounts)
@@ -125,7 +129,7 @@ static void keep(struct edge *edge, const struct counting_keep *kept)
 
 	for (size_t i = 0; i < count; i++) {
 		counters_keep(accounts->counters, holder, &counters[i], now_of(accounts));
-		keeper_note(&accounts->keeper, &counters[i]);
+		counters_note(&accounts->keeper, &counters[i]);
 		accounts->kept += counters[i].places;
 	}
 	if (kept->last)
@@ -153,6 +157,9 @@ static void edge_receive(
 	(void)channel;
 	if (fd >= 0)
 		close(fd);
+	if (directory_receive(edge->questions, type, body) ||
+		signin_receive(edge->exchanges, type, body))
+		return;
 	if (type == COUNTING_RESERVE && counting_reserve_read(body, &asked))
 		reserve(edge, &asked);
 	else if (type == COUNTING_RELEASE && counting_release_read(body, &released))
@@ -174,6 +181,8 @@ static void edge_end(struct edge *edge)
 	for (struct holder *holder; (holder = map_next(edge->holders, &at));)
 		holder_end(edge, holder);
 	map_free(edge->holders);
+	directory_peer_close(edge->questions);
+	signin_peer_close(edge->exchanges);
 	channel_close(edge->channel);
 	list_remove(&edge->link);
 	free(edge);
@@ -203,6 +212,8 @@ static void edge_add(struct accounts *accounts, int fd)
 	list_append(&accounts->edges, &edge->link);
 	edge->channel = channel_open(accounts->role->loop, fd,
 		(struct channel_user){.receive = edge_receive, .gone = edge_gone, .owner = edge});
+	edge->questions = directory_peer_open(accounts->directory, edge->channel);
+	edge->exchanges = signin_peer_open(accounts->signin, edge->channel);
 }
 
 /* ---- the role's life ---- */
@@ -213,7 +224,34 @@ static void tick(struct timer *timer)
 
 	counters_sweep(accounts->counters, now_of(accounts));
 	keeper_tend(&accounts->keeper);
+	leasing_tend(&accounts->leasing);
+	signin_tend(accounts->signin);
 	timer_set(timer, now_of(accounts) + tick_every);
+}
+
+static void signin_over(void *owner, const struct signin_begin *begin, enum signin_outcome outcome,
+	struct slice account)
+{
+	struct accounts *accounts = owner;
+
+	leasing_heard(&accounts->leasing, begin, outcome, account);
+}
+
+static struct slice account_of_certificate(
+	void *owner, struct slice certificate, struct arena *arena)
+{
+	const struct accounts *accounts = owner;
+
+	return accounts->policy ? arena_slice(arena,
+					  policy_certificate_account(accounts->policy, certificate))
+				: SLICE_NONE;
+}
+
+static void lease_ended(void *owner, struct slice account)
+{
+	struct accounts *accounts = owner;
+
+	directory_lease_ended(accounts->directory, account);
 }
 
 static void *accounts_start(struct role *role)
@@ -225,28 +263,53 @@ static void *accounts_start(struct role *role)
 	accounts->pool = offload_open(role->loop, 1);
 	panic_if(!accounts->pool, "no thread for writing");
 	accounts->counters = counters_new(random_seed(), COUNTERS_OF_A_CLASS);
+	accounts->directory = directory_open(role);
+	accounts->signin =
+		signin_open(role, &(struct signin_hooks){.over = signin_over,
+					  .account_of_certificate = account_of_certificate,
+					  .owner = accounts});
+	leasing_open(&accounts->leasing, role, lease_ended, accounts);
+	directory_lends(accounts->directory, &accounts->leasing);
+	accounts->feed = feed_open(role, accounts->directory, &accounts->leasing);
 	list_init(&accounts->edges);
 	answers_init(&accounts->answers);
 	timer_init(&accounts->tick, role->loop, tick);
 	return accounts;
 }
 
-/* What a counter may reach comes with each question, so no policy is held here. */
+/* What a counter may reach comes with each question: only where accounts are kept is held here. */
 static bool accounts_prepare(void *state, struct slice bundle, struct text *why)
 {
-	(void)state, (void)bundle, (void)why;
+	struct accounts *accounts = state;
+	struct policy *policy = policy_of_bundle(bundle, why);
+
+	if (!policy || !token_setting_read(policy_settings(policy), &accounts->tokens, why) ||
+		!directory_prepare(accounts->directory, policy, why)) {
+		policy_unref(policy);
+		return false;
+	}
+	policy_unref(accounts->prepared);
+	accounts->prepared = policy;
 	return true;
 }
 
 static void accounts_switch_over(void *state)
 {
-	(void)state;
+	struct accounts *accounts = state;
+
+	if (!accounts->prepared)
+		return;
+	policy_unref(accounts->policy);
+	accounts->policy = accounts->prepared;
+	accounts->prepared = NULL;
+	directory_switch_over(accounts->directory);
+	signin_use(accounts->signin, directory_store(accounts->directory), &accounts->tokens);
 }
 
 static void accounts_peer(void *state, enum role_name name, unsigned slot, int fd)
 {
 	(void)slot;
-	if (name == ROLE_EDGE)
+	if (name == ROLE_EDGE || name == ROLE_POP)
 		edge_add(state, fd);
 	else if (name == ROLE_CONTROL)
 		told_open(state, fd);
@@ -254,16 +317,32 @@ static void accounts_peer(void *state, enum role_name name, unsigned slot, int f
 		close(fd);
 }
 
+/* Each keeper has the folder for itself. */
+static bool files_open(struct accounts *accounts, int folder, struct text *why)
+{
+	int other = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+	int third = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+
+	panic_if(other < 0 || third < 0, "no descriptors for a folder");
+	bool good = keeper_open(&accounts->keeper, &counters_kept, accounts->counters,
+		accounts->role, accounts->pool, folder, why);
+	good &= leasing_folder(&accounts->leasing, accounts->pool, other, why);
+	return signin_folder(accounts->signin, accounts->pool, third, why) && good;
+}
+
 static void accounts_grant(void *state, const struct setup_grant *what, int fd)
 {
 	struct accounts *accounts = state;
 	struct text why = TEXT_GROWING;
 
+	if (what->what == GRANT_FEED) {
+		feed_listen(accounts->feed, fd);
+		return;
+	}
 	panic_if(what->what != GRANT_ACCOUNTS_FOLDER || accounts->has_keeper,
 		"accounts was granted %u", what->what);
 	accounts->has_keeper = true;
-	if (!keeper_open(&accounts->keeper, accounts->role, accounts->counters, accounts->pool, fd,
-		    &why)) {
+	if (!files_open(accounts, fd, &why)) {
 		role_log(accounts->role, LEVEL_ERROR, "format", "%.*s",
 			SLICE_ARGS(text_slice(&why)));
 		role_has_failed(accounts->role, EXIT_FORMAT);
@@ -277,17 +356,25 @@ static void accounts_go(void *state)
 
 	panic_if(!accounts->has_keeper, "accounts has no folder");
 	keeper_start(&accounts->keeper);
+	leasing_start(&accounts->leasing);
+	feed_start(accounts->feed);
+	signin_start(accounts->signin);
 	timer_set(&accounts->tick, now_of(accounts) + tick_every);
 	role_is_ready(accounts->role);
 }
 
-static void accounts_close(struct accounts *accounts)
+static void accounts_close(struct task *task, struct accounts *accounts)
 {
 	LIST_EACH (struct edge, edge, &accounts->edges, link)
 		edge_end(edge);
 	told_close(accounts);
 	timer_clear(&accounts->tick);
+	signin_close(task, accounts->signin);
+	directory_close(task, accounts->directory);
+	policy_unref(accounts->prepared);
+	policy_unref(accounts->policy);
 	offload_close(accounts->pool);
+	leasing_close(&accounts->leasing);
 	counters_free(accounts->counters);
 	free(accounts);
 }
@@ -297,9 +384,12 @@ static void stop_run(struct task *task, void *arg)
 	struct accounts *accounts = arg;
 	struct role *role = accounts->role;
 
+	feed_close(task, accounts->feed);
 	if (accounts->has_keeper)
 		keeper_finish(task, &accounts->keeper);
-	accounts_close(accounts);
+	leasing_finish(task, &accounts->leasing);
+	signin_finish(task, accounts->signin);
+	accounts_close(task, accounts);
 	role_has_ended(role);
 }
 

@@ -427,23 +427,38 @@ uint64_t counters_forgotten(const struct counters *counters)
 	return counters->forgotten;
 }
 
-bool counters_next(struct counters *counters, size_t *at, mono_ns now, struct counter_view *view)
+static struct counter_view view_of(struct counter *counter, mono_ns now)
 {
-	struct counter *counter = map_next(counters->by_key, at);
-
-	counters->shown = counter;
-	if (!counter)
-		return false;
 	expire(counter, now);
-	*view = (struct counter_view){
+	return (struct counter_view){
 		.key = counter_key(counter),
 		.period = counter->period,
 		.most = counter->most,
 		.kept = counter->kept,
 		.reserved = counter->reserved,
 		.free_at = counter->count ? moment_at(counter, 0)->at + counter->period : NEVER,
+		.newest = counter->count ? moment_at(counter, counter->count - 1)->at : 0,
 	};
-	return true;
+}
+
+bool counters_find(
+	struct counters *counters, struct slice key, mono_ns now, struct counter_view *view)
+{
+	struct counter *counter = map_get(counters->by_key, key);
+
+	if (counter)
+		*view = view_of(counter, now);
+	return counter != NULL;
+}
+
+bool counters_next(struct counters *counters, size_t *at, mono_ns now, struct counter_view *view)
+{
+	struct counter *counter = map_next(counters->by_key, at);
+
+	counters->shown = counter;
+	if (counter)
+		*view = view_of(counter, now);
+	return counter != NULL;
 }
 
 const struct moment *counters_moment(const struct counters *counters, size_t number)

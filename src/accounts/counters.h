@@ -37,6 +37,7 @@ struct counter_view {
 	uint64_t most; /* as it was asked last; 0: not since the start */
 	uint64_t kept, reserved;
 	mono_ns free_at; /* when the oldest kept place comes free; NEVER: nothing is kept */
+	mono_ns newest;  /* when a place was kept last, where one is */
 };
 struct moment {
 	mono_ns at;
@@ -67,6 +68,9 @@ void counters_put(struct counters *counters, struct slice key, mono_ns period, m
 /* Removes what has no place left. */
 void counters_sweep(struct counters *counters, mono_ns now);
 
+/* Of one key, without touching it; false: it has no place taken. */
+bool counters_find(
+	struct counters *counters, struct slice key, mono_ns now, struct counter_view *view);
 size_t counters_count(const struct counters *counters);
 uint64_t counters_forgotten(const struct counters *counters); /* for want of room */
 /* All of them, in no order; *at starts at 0. False at the end. The key lives until the counters

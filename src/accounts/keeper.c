@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of counters. The contract is in keeper.h. */
+/* A file of what this room holds. The contract is in keeper.h. */
 #include "accounts/keeper.h"
 
 #include <errno.h>
@@ -9,11 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accounts/counters_file.h"
 #include "base/panic.h"
-
-#define FILE_NAME "limits"
-#define NEW_NAME "limits.new"
 
 enum { REWRITE_ABOVE = 1 << 20 };
 static const mono_ns flush_every = NS_PER_S;
@@ -38,63 +34,24 @@ static bool file_read(int fd, struct text *bytes)
 	}
 }
 
-/* A time in the future (the clock went back while we were away) counts as now: a limit is then
- * kept for longer, never for less. */
-static void record_take(struct keeper *keeper, const struct counters_record *record)
-{
-	mono_ns now = loop_mono(keeper->role->loop);
-	wall_ns wall = loop_wall(keeper->role->loop);
-	struct slice left = record->moments;
-	struct kept_moment moment;
-
-	while (left.len && counters_file_moment(&left, &moment)) {
-		int64_t age = moment.when < wall ? wall - moment.when : 0;
-		if (age >= record->period || moment.when < 0 || !moment.places)
-			continue;
-		counters_put(keeper->counters, record->key, record->period, now - age,
-			moment.places, now);
-	}
-}
-
-static bool file_take(struct keeper *keeper, struct slice bytes, struct text *why)
-{
-	struct counters_record record;
-	uint32_t format = 0;
-
-	switch (counters_file_open(&bytes, &format)) {
-	case COUNTERS_FILE_OK: break;
-	case COUNTERS_FILE_DAMAGED: keeper->ignored = bytes.len; return true;
-	case COUNTERS_FILE_NEWER:
-		text_format(why,
-			"STATE/accounts/" FILE_NAME
-			" has format %u, and this version knows none above %d",
-			format, COUNTERS_FORMAT);
-		return false;
-	}
-	for (; counters_file_next(&bytes, &record); keeper->loaded++)
-		record_take(keeper, &record);
-	keeper->ignored = bytes.len;
-	return true;
-}
-
 static bool load(struct keeper *keeper, struct text *why)
 {
+	const struct keeper_kind *kind = keeper->kind;
 	struct text bytes = TEXT_GROWING;
-	int fd = openat(keeper->folder, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(keeper->folder, kind->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	bool good = true;
 
 	if (fd < 0 && errno == ENOENT)
 		return true;
 	if (fd < 0 || !file_read(fd, &bytes))
-		role_log(keeper->role, LEVEL_ERROR, "limits",
-			"the counters of limits cannot be read, they begin empty: %s",
-			strerror(errno));
+		role_log(keeper->role, LEVEL_ERROR, kind->name,
+			"%s cannot be read, they begin empty: %s", kind->what, strerror(errno));
 	else
-		good = file_take(keeper, text_slice(&bytes), why);
+		good = kind->take(keeper, text_slice(&bytes), why);
 	if (keeper->ignored)
-		role_log(keeper->role, LEVEL_WARN, "limits",
-			"the last %zu bytes of the counters of limits are damaged and left out",
-			keeper->ignored);
+		role_log(keeper->role, LEVEL_WARN, kind->name,
+			"the last %zu bytes of %s are damaged and left out", keeper->ignored,
+			kind->what);
 	if (fd >= 0)
 		close(fd);
 	text_free(&bytes);
@@ -119,10 +76,10 @@ static bool file_write(int fd, struct slice bytes)
 static void fail(struct keeper *keeper, const char *what, int error)
 {
 	if (!keeper->complained)
-		role_log(keeper->role, LEVEL_ERROR, "limits",
-			"the counters of limits cannot be %s: %s; they are kept in memory and "
-			"written when that works again",
-			what, strerror(error));
+		role_log(keeper->role, LEVEL_ERROR, keeper->kind->name,
+			"%s cannot be %s: %s; they are kept in memory and written when that works "
+			"again",
+			keeper->kind->what, what, strerror(error));
 	keeper->complained = true;
 	keeper->must_rewrite = true;
 	if (keeper->file >= 0)
@@ -130,7 +87,7 @@ static void fail(struct keeper *keeper, const char *what, int error)
 	keeper->file = -1;
 }
 
-/* Without a file nothing is lost: it is about to be written anew from the counters. */
+/* Without a file nothing is lost: it is about to be written anew from what is held. */
 static void append(struct keeper *keeper)
 {
 	struct slice bytes = text_slice(&keeper->pending);
@@ -154,48 +111,16 @@ static void turn_ended(struct turn_end *hook)
 	gate_open(&keeper->stir);
 }
 
-void keeper_note(struct keeper *keeper, const struct counting_counter *kept)
+struct text *keeper_text(struct keeper *keeper)
 {
-	const struct kept_moment moment = {loop_wall(keeper->role->loop), kept->places};
-
-	counters_file_put(&keeper->pending, kept->key, kept->period, &moment, 1);
 	loop_at_turn_end(keeper->role->loop, &keeper->hook);
+	return &keeper->pending;
 }
 
 /* ---- writing anew ---- */
 
-static void put_counter(struct keeper *keeper, const struct counter_view *view, int64_t offset,
-	struct kept_moment *moments, struct text *out)
-{
-	const struct moment *moment;
-	size_t count = 0;
-
-	for (size_t i = 0; (moment = counters_moment(keeper->counters, i)); i++) {
-		moments[count++] = (struct kept_moment){moment->at + offset, moment->places};
-		if (count == RECORD_MOMENTS) {
-			counters_file_put(out, view->key, view->period, moments, count);
-			count = 0;
-		}
-	}
-	if (count)
-		counters_file_put(out, view->key, view->period, moments, count);
-}
-
-static void put_all(struct keeper *keeper, int64_t offset, struct text *out)
-{
-	struct kept_moment *moments = calloc(RECORD_MOMENTS, sizeof *moments);
-	mono_ns now = loop_mono(keeper->role->loop);
-	struct counter_view view;
-	size_t at = 0;
-
-	panic_if(!moments, "out of memory for writing counters");
-	counters_file_begin(out);
-	while (counters_next(keeper->counters, &at, now, &view))
-		put_counter(keeper, &view, offset, moments, out);
-	free(moments);
-}
-
 struct rewrite {
+	const struct keeper_kind *kind;
 	int folder, file;
 	struct slice bytes;
 	int error;
@@ -205,12 +130,14 @@ static void rewrite_run(void *arg)
 {
 	struct rewrite *rewrite = arg;
 
-	unlinkat(rewrite->folder, NEW_NAME, 0);
-	rewrite->file = openat(rewrite->folder, NEW_NAME,
+	const struct keeper_kind *kind = rewrite->kind;
+
+	unlinkat(rewrite->folder, kind->new_name, 0);
+	rewrite->file = openat(rewrite->folder, kind->new_name,
 		O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (rewrite->file >= 0 && file_write(rewrite->file, rewrite->bytes) &&
 		fdatasync(rewrite->file) == 0 &&
-		renameat(rewrite->folder, NEW_NAME, rewrite->folder, FILE_NAME) == 0 &&
+		renameat(rewrite->folder, kind->new_name, rewrite->folder, kind->name) == 0 &&
 		fsync(rewrite->folder) == 0)
 		return;
 	rewrite->error = errno;
@@ -237,11 +164,12 @@ static bool write_anew(struct task *task, struct keeper *keeper)
 	struct text all = TEXT_GROWING;
 	int64_t offset = offset_now(keeper);
 
-	text_clear(&keeper->pending); /* the counters have it */
-	put_all(keeper, offset, &all);
+	text_clear(&keeper->pending); /* the owner has it */
+	keeper->kind->put_all(keeper, offset, &all);
 	keeper->must_rewrite = false;
 	keeper->rewriting = true;
-	struct rewrite rewrite = {.folder = keeper->folder, .bytes = text_slice(&all)};
+	struct rewrite rewrite = {
+		.kind = keeper->kind, .folder = keeper->folder, .bytes = text_slice(&all)};
 	offload_run(task, keeper->pool, rewrite_run, &rewrite);
 	append(keeper);
 	keeper->rewriting = false;
@@ -313,7 +241,7 @@ static void keeper_run(struct task *task, void *arg)
 	while (!keeper->closing)
 		if (keeper->unflushed || is_due(keeper))
 			tend_once(task, keeper);
-		else if (gate_wait(task, &keeper->stir, "something to count") == WAIT_CANCELLED)
+		else if (gate_wait(task, &keeper->stir, "something to keep") == WAIT_CANCELLED)
 			keeper->closing = true;
 	append(keeper);
 	tend_once(task, keeper);
@@ -323,11 +251,12 @@ static void keeper_run(struct task *task, void *arg)
 
 /* ---- life ---- */
 
-bool keeper_open(struct keeper *keeper, struct role *role, struct counters *counters,
-	struct offload *pool, int folder, struct text *why)
+bool keeper_open(struct keeper *keeper, const struct keeper_kind *kind, void *owner,
+	struct role *role, struct offload *pool, int folder, struct text *why)
 {
-	*keeper = (struct keeper){.role = role,
-		.counters = counters,
+	*keeper = (struct keeper){.kind = kind,
+		.owner = owner,
+		.role = role,
 		.pool = pool,
 		.folder = folder,
 		.file = -1,
@@ -345,8 +274,8 @@ bool keeper_open(struct keeper *keeper, struct role *role, struct counters *coun
 void keeper_start(struct keeper *keeper)
 {
 	keeper->running = true;
-	panic_if(!task_start(keeper->role->loop, "limits", keeper_run, keeper),
-		"no memory for the task of limits");
+	panic_if(!task_start(keeper->role->loop, keeper->kind->name, keeper_run, keeper),
+		"no memory for the task of %s", keeper->kind->what);
 }
 
 void keeper_tend(struct keeper *keeper)
@@ -365,8 +294,11 @@ void keeper_finish(struct task *task, struct keeper *keeper)
 	gate_open(&keeper->stir);
 	gate_open(&keeper->hurry);
 	while (keeper->running &&
-		gate_wait(task, &keeper->ended, "limits to be written") == WAIT_READY)
+		gate_wait(task, &keeper->ended, "a file to be written") == WAIT_READY)
 		;
+	/* What it would have done is done, and at the turn's end this object may be gone. */
+	if (list_is_linked(&keeper->hook.link))
+		list_remove(&keeper->hook.link);
 	text_free(&keeper->pending);
 	text_free(&keeper->since);
 	if (keeper->file >= 0)

@@ -3,7 +3,11 @@
 #ifndef ACCOUNTS_STATE_H
 #define ACCOUNTS_STATE_H
 
-#include "accounts/keeper.h"
+#include "accounts/directory.h"
+#include "accounts/feed.h"
+#include "accounts/counters_kept.h"
+#include "accounts/leasing.h"
+#include "accounts/signin.h"
 #include "role/answers.h"
 
 struct accounts {
@@ -12,10 +16,17 @@ struct accounts {
 	struct counters *counters;
 	struct keeper keeper;
 	bool has_keeper;
-	struct list edges;
+	struct list edges; /* and pop */
+	struct policy *policy, *prepared;
+	struct directory *directory;
+	struct signin *signin;
+	struct token_setting tokens; /* of the prepared policy */
+	struct leasing leasing;
+	struct feed *feed;                      /* of `listen grants` */
 	struct timer tick;                      /* sweeps and tends the file */
 	uint64_t reserved, full, no_room, kept; /* since the start, for `status` */
 	struct channel *control;
+	uint64_t controls;      /* how many there have been */
 	struct answers answers; /* to control, on their way */
 };
 

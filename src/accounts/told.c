@@ -4,10 +4,12 @@
  * leave in pieces as the channel takes them.
  */
 #include <jansson.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "accounts/state.h"
 #include "base/json.h"
+#include "base/panic.h"
 #include "packets/report.h"
 
 /* ---- words ---- */
@@ -23,6 +25,12 @@ static void tell_status(struct accounts *accounts, struct text *out)
 	json_put_number(out, SLICE(",\"forgotten\":"), counters_forgotten(accounts->counters));
 	json_put_truth(
 		out, SLICE(",\"written\":"), accounts->has_keeper && !accounts->keeper.complained);
+	text_put(out, SLICE(",\"accounts\":"));
+	directory_tell(accounts->directory, out);
+	text_put(out, SLICE(",\"signin\":"));
+	signin_tell(accounts->signin, out);
+	text_put(out, SLICE(",\"leases\":"));
+	leasing_tell(&accounts->leasing, out);
 	text_char(out, '}');
 }
 
@@ -50,6 +58,12 @@ static void tell_counter(
 	text_put(out, SLICE("}\n"));
 }
 
+/* Of wrong sign-ins; not where somebody has signed in. */
+static bool guess_is_shown(const struct counter_view *view)
+{
+	return !slice_starts(view->key, SLICE("guess-known "));
+}
+
 static void tell_limits(struct accounts *accounts, struct slice of, struct text *out)
 {
 	struct counter_view view;
@@ -58,6 +72,25 @@ static void tell_limits(struct accounts *accounts, struct slice of, struct text 
 	while (counters_next(accounts->counters, &at, loop_mono(accounts->role->loop), &view))
 		if (!of.len || has_word(view.key, of))
 			tell_counter(accounts, &view, out);
+	at = 0;
+	while (counters_next(
+		signin_counters(accounts->signin), &at, loop_mono(accounts->role->loop), &view))
+		if (guess_is_shown(&view) && (!of.len || has_word(view.key, of)))
+			tell_counter(accounts, &view, out);
+}
+
+/* Those of `keys`, exactly: what a trial asks. */
+static void tell_keys(struct accounts *accounts, const json_t *keys, struct text *out)
+{
+	struct counter_view view;
+
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const json_t *key = json_array_get(keys, i);
+		struct slice named = {json_string_value(key), json_string_length(key)};
+		if (json_is_string(key) && counters_find(accounts->counters, named,
+						   loop_mono(accounts->role->loop), &view))
+			tell_counter(accounts, &view, out);
+	}
 }
 
 void told_answer(struct accounts *accounts, struct slice text, struct text *out)
@@ -67,18 +100,76 @@ void told_answer(struct accounts *accounts, struct slice text, struct text *out)
 
 	if (slice_is(ask, SLICE("status")))
 		tell_status(accounts, out);
+	else if (slice_is(ask, SLICE("limits")) && json_object_get(question, "keys"))
+		tell_keys(accounts, json_object_get(question, "keys"), out);
 	else if (slice_is(ask, SLICE("limits")))
 		tell_limits(accounts, slice_of(json_string_value(json_object_get(question, "of"))),
 			out);
 	else
-		text_put(out, SLICE("{\"error\":\"accounts answers status and limits\"}"));
+		text_put(out, SLICE("{\"error\":\"accounts answers status, limits, user, grant, "
+				    "revoke and grants\"}"));
 	json_decref(question);
 }
 
 /* ---- control ---- */
 
+/* `user` and `grant` wait for a thread; the others are answered at once. */
+struct waiting {
+	struct accounts *accounts;
+	json_t *question;
+	uint32_t request;
+	uint64_t control; /* who asked */
+};
+
+static void user_task(struct task *task, void *arg)
+{
+	struct waiting *waiting = arg;
+	struct accounts *accounts = waiting->accounts;
+	struct text words = TEXT_GROWING;
+
+	if (leasing_is_command(waiting->question))
+		directory_grant(task, accounts->directory, waiting->question, &words);
+	else
+		directory_user(task, accounts->directory, waiting->question, &words);
+	if (accounts->control && accounts->controls == waiting->control) {
+		struct text *answer = answers_begin(&accounts->answers, waiting->request);
+		if (answer)
+			text_put(answer, text_slice(&words));
+		answers_pump(&accounts->answers, accounts->control);
+	}
+	text_free(&words);
+	json_decref(waiting->question);
+	free(waiting);
+}
+
+static bool is_of_users(const json_t *question)
+{
+	return slice_is(
+		slice_of(json_string_value(json_object_get(question, "ask"))), SLICE("user"));
+}
+
+/* False: it is another question. */
+static bool take_user(struct accounts *accounts, const struct report_ask *ask)
+{
+	json_t *question =
+		json_loadb(ask->question.at ? ask->question.at : "", ask->question.len, 0, NULL);
+	bool waits = is_of_users(question) || leasing_is_command(question);
+	struct waiting *waiting = waits ? calloc(1, sizeof *waiting) : NULL;
+
+	if (!waiting) {
+		json_decref(question);
+		return false;
+	}
+	*waiting = (struct waiting){accounts, question, ask->request, accounts->controls};
+	panic_if(!task_start(accounts->role->loop, "user", user_task, waiting),
+		"no memory for a question");
+	return true;
+}
+
 static void take_question(struct accounts *accounts, const struct report_ask *ask)
 {
+	if (take_user(accounts, ask))
+		return;
 	struct text *answer = answers_begin(&accounts->answers, ask->request);
 
 	if (answer)
@@ -113,6 +204,7 @@ static void drained(void *owner, struct channel *channel)
 void told_open(struct accounts *accounts, int fd)
 {
 	told_close(accounts);
+	accounts->controls++;
 	accounts->control = channel_open(accounts->role->loop, fd,
 		(struct channel_user){
 			.receive = receive, .gone = gone, .drained = drained, .owner = accounts});

@@ -14,14 +14,25 @@ static void address_classify(struct address *address)
 	address->is_v4 = memcmp(address->bytes, v4_prefix, sizeof v4_prefix) == 0;
 }
 
+/* inet_ntop() goes through printf, and every message has its client's address five times. */
+static void text_v4(struct text *text, const uint8_t octets[4])
+{
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			text_char(text, '.');
+		text_number(text, octets[i]);
+	}
+}
+
 void text_address(struct text *text, const struct address *address)
 {
 	char raw[INET6_ADDRSTRLEN] = "";
 
-	if (address->is_v4)
-		inet_ntop(AF_INET, address->bytes + 12, raw, sizeof raw);
-	else
-		inet_ntop(AF_INET6, address->bytes, raw, sizeof raw);
+	if (address->is_v4) {
+		text_v4(text, address->bytes + 12);
+		return;
+	}
+	inet_ntop(AF_INET6, address->bytes, raw, sizeof raw);
 	text_put(text, slice_of(raw));
 }
 
@@ -73,6 +84,13 @@ bool address_parse_port(struct slice s, struct address *address)
 bool address_is(const struct address *a, const struct address *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool address_is_nobody(const struct address *address)
+{
+	static const uint8_t none[16];
+
+	return memcmp(address->bytes, none, sizeof none) == 0;
 }
 
 bool address_is_loopback(const struct address *address)

@@ -25,6 +25,8 @@ bool address_parse(struct slice s, struct address *address);              /* wit
 bool address_parse_port(struct slice s, struct address *address);  /* "1.2.3.4:25" "[::1]:25" */
 bool address_is(const struct address *a, const struct address *b); /* ports aside */
 bool address_is_loopback(const struct address *address);
+/* `::`, which no client comes from: one that its proxy does not name. */
+bool address_is_nobody(const struct address *address);
 /* Loopback, private, link-local, unspecified, multicast: where `via mx` never leads
  * (doc/policy.md). */
 bool address_is_special(const struct address *address);

@@ -80,6 +80,13 @@ void arena_reset(struct arena *arena)
 	}
 }
 
+void arena_wipe(struct arena *arena)
+{
+	for (struct block *block = arena->blocks; block; block = block->next)
+		explicit_bzero(block->bytes, block->size);
+	arena_reset(arena);
+}
+
 void arena_free(struct arena *arena)
 {
 	if (!arena)
@@ -103,7 +110,7 @@ static struct block *arena_grow(struct arena *arena, size_t size)
 	return fresh;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+char *arena_bytes(struct arena *arena, size_t size)
 {
 	struct block *block = arena->blocks;
 
@@ -114,9 +121,14 @@ void *arena_alloc(struct arena *arena, size_t size)
 #endif
 	if (!block || block->size - block->used < size)
 		block = arena_grow(arena, size);
-	void *object = block->bytes + block->used;
+	char *bytes = block->bytes + block->used;
 	block->used += size;
-	return memset(object, 0, size);
+	return bytes;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(arena_bytes(arena, size), 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t size, size_t count)
@@ -127,7 +139,7 @@ void *arena_array(struct arena *arena, size_t size, size_t count)
 
 struct slice arena_slice(struct arena *arena, struct slice s)
 {
-	char *copy = arena_alloc(arena, s.len);
+	char *copy = arena_bytes(arena, s.len);
 
 	if (s.len)
 		memcpy(copy, s.at, s.len);
@@ -136,25 +148,30 @@ struct slice arena_slice(struct arena *arena, struct slice s)
 
 char *arena_string(struct arena *arena, struct slice s)
 {
-	char *copy = arena_alloc(arena, s.len + 1);
+	char *copy = arena_bytes(arena, s.len + 1);
 
 	if (s.len)
 		memcpy(copy, s.at, s.len);
+	copy[s.len] = '\0';
 	return copy;
 }
 
 struct slice arena_format(struct arena *arena, const char *format, ...)
 {
+	char small[256];
 	va_list args, again;
 
 	panic_if(!format, "arena_format: no format"); /* gcc with -fsanitize wants to know */
 	va_start(args, format);
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, format, args);
+	int len = vsnprintf(small, sizeof small, format, args);
 	va_end(args);
 	panic_if(len < 0, "arena_format: bad format");
-	char *text = arena_alloc(arena, (size_t)len + 1);
-	vsnprintf(text, (size_t)len + 1, format, again);
+	char *text = arena_bytes(arena, (size_t)len + 1);
+	if ((size_t)len < sizeof small)
+		memcpy(text, small, (size_t)len + 1);
+	else
+		vsnprintf(text, (size_t)len + 1, format, again);
 	va_end(again);
 	return (struct slice){text, (size_t)len};
 }

@@ -25,7 +25,11 @@ struct arena;
 struct arena *arena_new(void);
 void arena_reset(struct arena *arena); /* every pointer into it is dead */
 void arena_free(struct arena *arena);  /* NULL is fine */
+/* Resets it, and nothing that was in it can be read from memory any more: for secrets. */
+void arena_wipe(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+/* The same, not zeroed: for what is written over at once. */
+char *arena_bytes(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 struct slice arena_slice(struct arena *arena, struct slice s); /* a copy */
 char *arena_string(struct arena *arena, struct slice s);       /* a copy, NUL-terminated */
 struct slice arena_format(struct arena *arena, const char *format, ...)

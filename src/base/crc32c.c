@@ -7,6 +7,28 @@
 /* Slice-by-8 over the reflected polynomial: table[k][b] is byte b followed by k zero bytes. */
 static uint32_t table[8][256];
 
+/* A lane: what is read beside two others, since the instruction waits for its own last answer.
+ * behind_lane[k][b] is byte k of a CRC, b, followed by a lane of zero bytes. */
+enum { LANE = 512 };
+static uint32_t behind_lane[4][256];
+
+static uint32_t by_table(uint32_t crc, struct slice s);
+
+/* Linear in its bits: each bit alone is followed, and a byte is the sum of its bits. */
+static void behind_lane_fill(void)
+{
+	static const char zeros[LANE];
+
+	for (int k = 0; k < 4; k++)
+		for (unsigned b = 1; b < 256; b++) {
+			unsigned low = b & -b;
+			behind_lane[k][b] = low == b
+						    ? by_table((uint32_t)b << (8 * k),
+							      (struct slice){zeros, LANE})
+						    : behind_lane[k][low] ^ behind_lane[k][b ^ low];
+		}
+}
+
 __attribute__((constructor)) static void table_fill(void)
 {
 	for (uint32_t b = 0; b < 256; b++) {
@@ -18,6 +40,7 @@ __attribute__((constructor)) static void table_fill(void)
 	for (uint32_t b = 0; b < 256; b++)
 		for (int k = 1; k < 8; k++)
 			table[k][b] = table[k - 1][b] >> 8 ^ table[0][table[k - 1][b] & 255];
+	behind_lane_fill();
 }
 
 static uint64_t load_little(const char *at)
@@ -46,17 +69,38 @@ static uint32_t by_table(uint32_t crc, struct slice s)
 }
 
 #ifdef __x86_64__
+static uint32_t followed_by_lane(uint32_t crc)
+{
+	return behind_lane[0][crc & 255] ^ behind_lane[1][crc >> 8 & 255] ^
+	       behind_lane[2][crc >> 16 & 255] ^ behind_lane[3][crc >> 24];
+}
+
+/* Three lanes side by side, put together at the end. */
+__attribute__((target("sse4.2"))) static uint32_t by_three(uint32_t crc, const char *at)
+{
+	uint64_t first = crc, second = 0, third = 0;
+
+	for (size_t i = 0; i < LANE; i += 8) {
+		first = __builtin_ia32_crc32di(first, load_little(at + i));
+		second = __builtin_ia32_crc32di(second, load_little(at + LANE + i));
+		third = __builtin_ia32_crc32di(third, load_little(at + 2 * LANE + i));
+	}
+	crc = followed_by_lane((uint32_t)first) ^ (uint32_t)second;
+	return followed_by_lane(crc) ^ (uint32_t)third;
+}
+
 __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, struct slice s)
 {
-	uint64_t wide = crc;
+	const char *at = s.at, *end = s.at + s.len;
 
-	while (s.len >= 8) {
-		wide = __builtin_ia32_crc32di(wide, load_little(s.at));
-		s = slice_from(s, 8);
-	}
+	for (; end - at >= 3 * LANE; at += 3 * LANE)
+		crc = by_three(crc, at);
+	uint64_t wide = crc;
+	for (; end - at >= 8; at += 8)
+		wide = __builtin_ia32_crc32di(wide, load_little(at));
 	crc = (uint32_t)wide;
-	for (size_t i = 0; i < s.len; i++)
-		crc = __builtin_ia32_crc32qi(crc, (uint8_t)s.at[i]);
+	for (; at < end; at++)
+		crc = __builtin_ia32_crc32qi(crc, (uint8_t)*at);
 	return crc;
 }
 #endif

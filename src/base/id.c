@@ -44,13 +44,22 @@ wall_ns id_time(uint64_t id)
 	return ID_EPOCH + (int64_t)(id >> LOW_BITS) * ID_TICK;
 }
 
+unsigned id_slot(uint64_t id)
+{
+	return (unsigned)(id >> COUNTER_BITS & (ID_SLOTS - 1));
+}
+
 void text_id(struct text *text, uint64_t id)
 {
+	char shown[DIGITS + 2];
+	size_t len = 0;
+
 	for (int i = 0; i < DIGITS; i++) {
 		if (i == 4 || i == 8)
-			text_char(text, '-');
-		text_char(text, alphabet[id >> (5 * (DIGITS - 1 - i)) & 31]);
+			shown[len++] = '-';
+		shown[len++] = alphabet[id >> (5 * (DIGITS - 1 - i)) & 31];
 	}
+	text_put(text, (struct slice){shown, len});
 }
 
 static bool digit_value(char c, uint64_t *value)

@@ -22,6 +22,7 @@ struct id_source {
 /* A new id, always above the one before, also when the clock steps back. */
 uint64_t id_next(struct id_source *source, wall_ns now);
 wall_ns id_time(uint64_t id);
+unsigned id_slot(uint64_t id);
 void text_id(struct text *text, uint64_t id);
 /* With or without hyphens. False if it is no id. */
 bool id_parse(struct slice s, uint64_t *id);

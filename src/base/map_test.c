@@ -183,9 +183,40 @@ static void checksums_are_those_of_the_rfc(void **state)
 			0x46dd794e);
 }
 
+/* Bit by bit, as the polynomial has it. */
+static uint32_t checksum_of_bits(struct slice bytes)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		crc ^= (uint8_t)bytes.at[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+/* Long ones are read in three lanes at once. */
+static void checksums_of_long_texts_are_those_of_their_bits(void **state)
+{
+	(void)state;
+	static char bytes[5000];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (char)(i * i + i / 7);
+	for (size_t len = 1500; len <= sizeof bytes; len += 97) {
+		struct slice all = {bytes, len};
+		assert_int_equal(crc32c(0, all), checksum_of_bits(all));
+		assert_int_equal(
+			crc32c(crc32c(0, slice_part(all, 0, len / 3)), slice_from(all, len / 3)),
+			checksum_of_bits(all));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checksums_of_long_texts_are_those_of_their_bits),
 		cmocka_unit_test(a_map_holds_what_was_put_and_not_taken),
 		cmocka_unit_test(an_empty_map_knows_nothing),
 		cmocka_unit_test(lists_keep_their_order_while_bodies_remove),

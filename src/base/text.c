@@ -56,7 +56,8 @@ void text_put(struct text *text, struct slice bytes)
 
 void text_char(struct text *text, char c)
 {
-	text_put(text, (struct slice){&c, 1});
+	if (text_room(text, 1))
+		text->at[text->len++] = c;
 }
 
 void text_number(struct text *text, uint64_t number)
@@ -73,8 +74,12 @@ void text_number(struct text *text, uint64_t number)
 
 void text_hex(struct text *text, uint64_t number, unsigned digits)
 {
-	while (digits-- > 0)
-		text_char(text, "0123456789abcdef"[number >> (4 * digits) & 15]);
+	char shown[16];
+
+	panic_if(digits > sizeof shown, "text_hex: %u digits", digits);
+	for (unsigned i = 0; i < digits; i++)
+		shown[i] = "0123456789abcdef"[number >> (4 * (digits - 1 - i)) & 15];
+	text_put(text, (struct slice){shown, digits});
 }
 
 void text_format(struct text *text, const char *format, ...)

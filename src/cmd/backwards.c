@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "cmd/accounted.h"
 #include "cmd/cli.h"
 #include "diagnose/check.h"
 #include "diagnose/differ.h"
@@ -29,7 +30,13 @@ static enum exit_status who_address(struct cli *cli, const struct policy *policy
 
 	if (fault != MAILBOX_OK)
 		return cli_fail(EXIT_USAGE, "--sends-as: %s", mailbox_fault_text(fault));
-	return who_sends_as(policy, &address, cli->json, out) ? EXIT_YES : EXIT_NO;
+	struct accounted *accounted = accounted_open(policy, cli->arena);
+	struct who_accounts accounts = {0};
+	accounts.known = accounted_are_known(accounted, &accounts.why);
+	accounts.count = accounted_owners(accounted, &address, &accounts.names);
+	bool somebody = who_sends_as(policy, &address, &accounts, cli->json, out);
+	accounted_close(accounted);
+	return somebody ? EXIT_YES : accounts.known ? EXIT_NO : EXIT_UNKNOWN;
 }
 
 static enum exit_status who_client(struct cli *cli, const struct policy *policy, struct text *out)

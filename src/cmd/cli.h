@@ -94,11 +94,15 @@ enum exit_status run_who(struct cli *cli);
 enum exit_status run_diff(struct cli *cli);
 enum exit_status run_policy(struct cli *cli);
 enum exit_status run_limits(struct cli *cli);
+enum exit_status run_settings(struct cli *cli);
 enum exit_status run_shadow(struct cli *cli);
 enum exit_status run_queue(struct cli *cli);
 enum exit_status run_status(struct cli *cli);
 enum exit_status run_sessions(struct cli *cli);
+enum exit_status run_grant(struct cli *cli);
+enum exit_status run_grants(struct cli *cli);
 enum exit_status run_reload(struct cli *cli);
+enum exit_status run_user(struct cli *cli);
 enum exit_status run_completion(struct cli *cli);
 
 #endif

@@ -56,6 +56,12 @@ static const struct option_row who_options[] = {
 	{"--client", "IP", "what this client may do", OPTION_TEXT},
 	{0},
 };
+static const struct option_row settings_options[] = {
+	{"--autoconfig", NULL, "as the XML that Thunderbird and others look for", OPTION_SWITCH},
+	{"--autodiscover", NULL, "as the XML that Outlook looks for", OPTION_SWITCH},
+	{"--srv", NULL, "as SRV records to publish", OPTION_SWITCH},
+	{0},
+};
 static const struct option_row check_options[] = {
 	{"--format", NULL, "print the file in its usual form instead", OPTION_SWITCH},
 	{0},
@@ -63,6 +69,22 @@ static const struct option_row check_options[] = {
 static const struct option_row explain_options[] = {
 	{"-f", NULL, "follow this mail log and explain each failure as it comes", OPTION_SWITCH},
 	{"--report", NULL, "a short report to send on to an administrator", OPTION_SWITCH},
+	{0},
+};
+static const struct option_row grant_options[] = {
+	{"--account", "ACCOUNT", "who signed in", OPTION_TEXT},
+	{"--for", "TIME", "for at most so long: 90s, 30m, 2h; 30m if not said", OPTION_TEXT},
+	{"--revoke", NULL, "ends the lease of this account there, or all that are there",
+		OPTION_SWITCH},
+	{0},
+};
+static const struct option_row user_options[] = {
+	{"--owns", "ADDRESS", "the new account owns this address, or *@domain; may repeat",
+		OPTION_LIST},
+	{"--group", "NAME", "the new account is in this group; may repeat", OPTION_LIST},
+	{"--verifier", NULL,
+		"in place of the password comes its verifier: $y$, $6$, $5$, $2b$, $argon2id$",
+		OPTION_SWITCH},
 	{0},
 };
 static const struct option_row queue_options[] = {
@@ -105,12 +127,19 @@ const struct command cli_commands[] = {
 	{"policy", "", "the configuration that holds, in its usual form", NULL, run_policy, NULL},
 	{"limits", "[ACCOUNT | ADDRESS | NETWORK]", "what `limit` clauses have counted", NULL,
 		run_limits, NULL},
+	{"settings", "ACCOUNT | DOMAIN", "what a mail program must be told to use this server",
+		settings_options, run_settings, NULL},
+	{"user",
+		"add|passwd|remove|show|enable|disable ACCOUNT | list | own|disown ACCOUNT "
+		"ADDRESS… | join|leave ACCOUNT GROUP…",
+		"accounts, their passwords and what they own", user_options, run_user, NULL},
+	{"grant", "IP --account ACCOUNT [--for 30m] | --revoke IP [--account ACCOUNT]",
+		"relaying as after reading mail by POP, for other login servers", grant_options,
+		run_grant, NULL},
+	{"grants", "", "who may relay for having read mail, from where, until when", NULL,
+		run_grants, NULL},
 	{"reload", "", "take the changed configuration into use", NULL, run_reload, NULL},
 	{"completion", "bash|zsh|fish", "completion for a shell", NULL, run_completion, NULL},
-	{.name = "user", .not_yet = "it comes with accounts"},
-	{.name = "settings", .not_yet = "it comes with accounts"},
-	{.name = "grant", .not_yet = "it comes with POP before SMTP"},
-	{.name = "grants", .not_yet = "it comes with POP before SMTP"},
 	{.name = "hold", .not_yet = "it comes with accounts"},
 	{.name = "release", .not_yet = "it comes with accounts"},
 	{.name = "doctor", .not_yet = "it comes with the checks of a domain"},

@@ -291,6 +291,27 @@ static size_t count_stories(const json_t *lines)
 	return count;
 }
 
+/* A line that equal refusals share is found by every id between its first and its last; where a
+ * line has the very id, that one is meant (journal/read.h). */
+static void keep_the_very(json_t *lines, uint64_t id)
+{
+	char raw[ID_TEXT_LEN];
+	struct text text = TEXT_FIXED(raw);
+	bool found = false;
+
+	text_id(&text, id);
+	for (int pass = 0; id && pass < 2; pass++)
+		for (size_t i = json_array_size(lines); i-- > 0;) {
+			const json_t *line = json_array_get(lines, i);
+			bool very = slice_is(told_text(line, "id"), text_slice(&text)) ||
+				    slice_is(told_text(line, "message"), text_slice(&text));
+			if (pass == 0)
+				found |= very;
+			else if (found && !very)
+				json_array_remove(lines, i);
+		}
+}
+
 /* Decisions with their stories; a message whose decision is gone still has its events. */
 static enum exit_status show_why(
 	const struct cli *cli, const json_t *lines, const struct policy *policy)
@@ -335,6 +356,7 @@ void why_of_id(struct cli *cli, uint64_t id)
 				ASKED ||
 			ask_files(policy, &selection, &files, &words) == ASKED) &&
 		json_array_size(lines)) {
+		keep_the_very(lines, id);
 		puts("\nWhat this host's journal knows of it:\n");
 		(void)show_why(cli, lines, policy);
 	}
@@ -356,7 +378,9 @@ enum exit_status run_why(struct cli *cli)
 		return EXIT_USAGE;
 	json_t *lines = json_array();
 	enum exit_status status = EXIT_UNKNOWN;
-	if (read_lines(cli, policy, &selection, gather_line, lines) == ASKED)
+	bool asked = read_lines(cli, policy, &selection, gather_line, lines) == ASKED;
+	keep_the_very(lines, selection.query.id);
+	if (asked)
 		status = show_why(cli, lines, policy);
 	json_decref(lines);
 	policy_unref(policy);

@@ -9,7 +9,9 @@
 #include "accounts/accounts.h"
 #include "control/control.h"
 #include "dns/resolver.h"
+#include "keys/keys.h"
 #include "policy/policy.h"
+#include "pop3/pop.h"
 #include "queue/queue.h"
 #include "role/build.h"
 #include "smtpin/edge.h"
@@ -47,8 +49,8 @@ static bool resolver_of_bundle(struct slice bundle, struct arena *arena,
 }
 
 static const struct resolver_role resolver = RESOLVER_ROLE(resolver_of_bundle);
-static const struct role_kind *const kinds[] = {
-	&resolver.kind, &control_role, &accounts_role, &queue_role, &out_role, &edge_role};
+static const struct role_kind *const kinds[] = {&resolver.kind, &control_role, &accounts_role,
+	&keys_role, &queue_role, &out_role, &edge_role, &pop_role};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char usage[] =

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cmd/accounted.h"
 #include "cmd/cli.h"
+#include "cmd/counters.h"
 #include "cmd/finder.h"
 #include "diagnose/check.h"
 #include "diagnose/told.h"
@@ -186,6 +188,22 @@ static enum exit_status show(const struct cli *cli, const struct policy *policy,
 	return status;
 }
 
+struct finders {
+	struct finder *dns; /* NULL: nothing is looked up there */
+	struct accounted *accounts;
+};
+
+static size_t find_everywhere(void *owner, const struct facts *facts, const struct wanted *wanted,
+	size_t count, struct arena *arena, struct fact_answer *answers)
+{
+	const struct finders *finders = owner;
+	size_t found = accounted_find(finders->accounts, facts, wanted, count, answers);
+
+	if (finders->dns)
+		found += finder_find(finders->dns, facts, wanted, count, arena, answers + found);
+	return found;
+}
+
 static enum exit_status trial_under(struct cli *cli, const struct policy *policy)
 {
 	struct trial_result results[CLI_VALUES_MAX];
@@ -194,16 +212,19 @@ static enum exit_status trial_under(struct cli *cli, const struct policy *policy
 	enum exit_status status = EXIT_USAGE;
 
 	if (read_trial(cli, &trial)) {
-		struct finder *finder = cli_has(cli, "--no-dns") ? NULL : finder_open(policy);
-		if (finder) {
-			trial.find = finder_find;
-			trial.owner = finder;
-		}
+		struct counters_place place = {policy, cli->arena, trial.now};
+		trial.count = counters_stand;
+		trial.count_owner = &place;
+		struct finders finders = {cli_has(cli, "--no-dns") ? NULL : finder_open(policy),
+			accounted_open(policy, cli->arena)};
+		trial.find = find_everywhere;
+		trial.owner = &finders;
 		if (trial_decide(policy, &trial, cli->arena, results, &words))
 			status = show(cli, policy, results, trial.to_count);
 		else
 			(void)cli_fail(EXIT_USAGE, "%.*s", SLICE_ARGS(text_slice(&words)));
-		finder_close(finder);
+		finder_close(finders.dns);
+		accounted_close(finders.accounts);
 	}
 	text_free(&words);
 	return status;

@@ -103,7 +103,7 @@ static bool answer_queue(struct task *task, struct control *control,
 	return pass_on(task, control, ROLE_QUEUE, question, out);
 }
 
-static bool answer_limits(struct task *task, struct control *control,
+static bool answer_accounts(struct task *task, struct control *control,
 	struct control_session *session, const json_t *question, struct text *out)
 {
 	(void)session;
@@ -119,7 +119,7 @@ static bool answer_sessions(struct task *task, struct control *control,
 	(void)session;
 	(void)question;
 	for (size_t place = 0; (neighbour = neighbour_at(control, place)); place++) {
-		if (neighbour->name != ROLE_EDGE)
+		if (neighbour->name != ROLE_EDGE && neighbour->name != ROLE_POP)
 			continue;
 		text_clear(&words);
 		if (control_ask(task, neighbour, SLICE("{\"ask\":\"sessions\"}"), &words))
@@ -155,7 +155,11 @@ static const struct command {
 	{SLICE("queue-act"), answer_queue},
 	{SLICE("queue-damage"), answer_queue},
 	{SLICE("queue-clear"), answer_queue},
-	{SLICE("limits"), answer_limits},
+	{SLICE("limits"), answer_accounts},
+	{SLICE("user"), answer_accounts},
+	{SLICE("grant"), answer_accounts},
+	{SLICE("revoke"), answer_accounts},
+	{SLICE("grants"), answer_accounts},
 	{SLICE("log"), control_log},
 	{SLICE("reload"), answer_reload},
 };
@@ -180,8 +184,9 @@ bool control_answer(struct task *task, struct control *control, struct control_s
 	if (command)
 		answered = command->answer(task, control, session, question, out);
 	else if (question)
-		text_put(out, SLICE("\"ask\" is none of: status sessions queue queue-left "
-				    "queue-show queue-act limits log reload"));
+		text_put(out,
+			SLICE("\"ask\" is none of: status sessions queue queue-left "
+			      "queue-show queue-act limits user grant revoke grants log reload"));
 	json_decref(question);
 	return answered;
 }

@@ -44,6 +44,10 @@ static void delivery_event(struct neighbour *from, struct slice body)
 
 /* ---- neighbours ---- */
 
+/* Lines come in thousands a second and nobody waits for one, unless a command is at work. Short
+ * enough for what a channel holds. */
+static const mono_ns rest_between_lines = 4 * NS_PER_MS;
+
 static void neighbour_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
@@ -52,6 +56,8 @@ static void neighbour_receive(
 	(void)channel;
 	if (fd >= 0)
 		close(fd);
+	if (from->control->role->alone && list_is_empty(&from->control->sessions))
+		loop_rest(from->control->role->loop, rest_between_lines);
 	if (type == REPORT_LINE)
 		journal_line(from->control, body);
 	else if (type == REPORT_DROPPED)
@@ -178,7 +184,13 @@ static void control_grant(void *state, const struct setup_grant *grant, int fd)
 	case GRANT_POLICY_FOLDER:
 	case GRANT_STATE_FOLDER:
 	case GRANT_ACCOUNTS_FOLDER:
-	case GRANT_SECRET: break;
+	case GRANT_SECRET:
+	case GRANT_CENSUS:
+	case GRANT_KEY:
+	case GRANT_CERTIFICATE:
+	case GRANT_PASSWORD:
+	case GRANT_FEED:
+	case GRANT_KINDS: break;
 	}
 	close(fd); /* of no use here yet */
 }

@@ -87,7 +87,8 @@ struct delivering {
 	const char *name;
 	int tmp, new;
 	FILE *file;
-	bool held_cr; /* the last byte was a CR: an LF behind it swallows it */
+	bool held_cr;           /* the last byte was a CR: an LF behind it swallows it */
+	uint64_t octets, lines; /* written, for the name */
 };
 
 static bool fail(struct delivering *d, const char *where)
@@ -197,10 +198,18 @@ static bool folders_open(struct delivering *d)
 
 /* ---- repeats ---- */
 
-/* A reader moves new/NAME to cur/NAME:2,FLAGS. */
-static bool cur_has(struct delivering *d)
+/* NAME,S=…,W=… in new/; a reader moves it to cur/ and puts :2,FLAGS behind it. */
+static bool is_of_message(const struct delivering *d, struct slice name)
 {
-	int fd = folder_open(d, "cur");
+	struct slice own = slice_of(d->name);
+
+	return slice_starts(name, own) &&
+	       (name.len == own.len || name.at[own.len] == ',' || name.at[own.len] == ':');
+}
+
+static bool folder_has(struct delivering *d, const char *inside)
+{
+	int fd = folder_open(d, inside);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 	bool found = false;
 
@@ -210,30 +219,34 @@ static bool cur_has(struct delivering *d)
 		return false;
 	}
 	for (struct dirent *entry; !found && (entry = readdir(folder));)
-		found = slice_starts(slice_of(entry->d_name), slice_of(d->name));
+		found = is_of_message(d, slice_of(entry->d_name));
 	closedir(folder);
 	return found;
 }
 
 static bool was_delivered(struct delivering *d)
 {
-	struct stat status;
-
-	return fstatat(d->new, d->name, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       (d->order->maybe_repeated && cur_has(d));
+	return d->order->maybe_repeated && (folder_has(d, "new") || folder_has(d, "cur"));
 }
 
 /* ---- the message ---- */
+
+static void octet_put(struct delivering *d, char c)
+{
+	putc_unlocked(c, d->file);
+	d->octets++;
+	d->lines += c == '\n';
+}
 
 static void converted_put(struct delivering *d, struct slice bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++) {
 		char c = bytes.at[i];
 		if (d->held_cr && c != '\n')
-			putc_unlocked('\r', d->file);
+			octet_put(d, '\r');
 		d->held_cr = c == '\r';
 		if (!d->held_cr)
-			putc_unlocked(c, d->file);
+			octet_put(d, c);
 	}
 }
 
@@ -241,8 +254,9 @@ static void header_put(struct delivering *d)
 {
 	const struct message *message = d->order->message;
 
-	fprintf(d->file, "Return-Path: <%.*s>\nDelivered-To: %.*s\n",
-		SLICE_ARGS(message->envelope.sender), SLICE_ARGS(d->order->recipient));
+	converted_put(
+		d, arena_format(d->arena, "Return-Path: <%.*s>\nDelivered-To: %.*s\n",
+			   SLICE_ARGS(message->envelope.sender), SLICE_ARGS(d->order->recipient)));
 	converted_put(d, message->trace);
 }
 
@@ -280,7 +294,7 @@ static bool content_put(struct delivering *d)
 		converted_put(d, d->order->message->body);
 	}
 	if (d->held_cr)
-		putc_unlocked('\r', d->file);
+		octet_put(d, '\r');
 	return true;
 }
 
@@ -306,15 +320,32 @@ static bool file_write(struct delivering *d)
 	return put && written;
 }
 
+/* The sizes stand in the name (octets, and octets with CR LF), so that nobody who serves the mail
+ * need read it to know them. */
+static const char *name_with_sizes(const struct delivering *d)
+{
+	return arena_format(d->arena, "%s,S=%llu,W=%llu", d->name, (unsigned long long)d->octets,
+		(unsigned long long)(d->octets + d->lines))
+		.at;
+}
+
 static bool file_publish(struct delivering *d)
 {
-	if (renameat(d->tmp, d->name, d->new, d->name) != 0)
+	const char *name = name_with_sizes(d);
+	struct stat status;
+
+	d->result->end = MAILDIR_ALREADY; /* whoever it was, it is the same message */
+	if (fstatat(d->new, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return unlinkat(d->tmp, d->name, 0) == 0;
+	if (renameat(d->tmp, d->name, d->new, name) != 0)
 		return fail(d, "new");
+	d->result->path = arena_format(d->arena, "%.*s/new/%s", SLICE_ARGS(d->order->folder), name);
+	d->result->end = MAILDIR_DELIVERED;
 	if (fsync(d->new) == 0)
 		return true;
 	/* Not sure to last: taken back, so that the next attempt does not take it for done. */
 	fail(d, "new");
-	unlinkat(d->new, d->name, 0);
+	unlinkat(d->new, name, 0);
 	return false;
 }
 
@@ -323,10 +354,8 @@ static void deliver(struct delivering *d)
 	d->result->end = MAILDIR_ALREADY;
 	if (was_delivered(d))
 		return;
-	if (!file_write(d))
+	if (!file_write(d) || !file_publish(d))
 		unlinkat(d->tmp, d->name, 0);
-	else if (file_publish(d))
-		d->result->end = MAILDIR_DELIVERED;
 }
 
 void maildir_deliver(

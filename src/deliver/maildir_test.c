@@ -194,6 +194,25 @@ static void a_repeat_finds_what_a_reader_has_moved(void **state)
 	place_remove(&place);
 }
 
+static void the_name_says_how_large_it_is(void **state)
+{
+	struct place place;
+	struct stat status;
+	char sizes[60];
+
+	(void)state;
+	place_make(&place, SLICE("one\r\n.two\r\nlone\rCR"));
+	deliver(&place);
+	assert_int_equal(stat(arena_string(place.arena, place.result.path), &status), 0);
+	size_t lines = 0;
+	for (struct slice left = content(&place); left.len; lines++)
+		slice_cut(&left, '\n');
+	snprintf(sizes, sizeof sizes, ",S=%zu,W=%zu", (size_t)status.st_size,
+		(size_t)status.st_size + lines - 1);
+	assert_true(slice_ends_nocase(place.result.path, slice_of(sizes)));
+	place_remove(&place);
+}
+
 static void half_a_file_of_a_crash_is_overwritten(void **state)
 {
 	struct place place;
@@ -202,9 +221,9 @@ static void half_a_file_of_a_crash_is_overwritten(void **state)
 	place_make(&place, SLICE("short\r\n"));
 	deliver(&place);
 	struct slice path = place.result.path;
-	size_t name = slice_find_last(path, '/');
+	struct slice name = slice_from(path, slice_find_last(path, '/'));
 	struct slice left = arena_format(place.arena, "%.*s/tmp%.*s",
-		SLICE_ARGS(place.order.folder), SLICE_ARGS(slice_from(path, name)));
+		SLICE_ARGS(place.order.folder), SLICE_ARGS(slice_cut(&name, ',')));
 	assert_int_equal(unlink(arena_string(place.arena, path)), 0);
 	FILE *file = fopen(arena_string(place.arena, left), "wb");
 	assert_non_null(file);
@@ -322,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_message_is_stored_with_lf_and_trace_headers),
 		cmocka_unit_test(a_repeat_after_a_crash_does_not_double),
 		cmocka_unit_test(a_repeat_finds_what_a_reader_has_moved),
+		cmocka_unit_test(the_name_says_how_large_it_is),
 		cmocka_unit_test(half_a_file_of_a_crash_is_overwritten),
 		cmocka_unit_test(a_folder_that_cannot_be_made_is_named_in_the_words),
 		cmocka_unit_test(a_big_message_is_stored_chunk_by_chunk),

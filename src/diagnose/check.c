@@ -2,6 +2,7 @@
 /* Checking a configuration. The contract is in check.h. */
 #include "diagnose/check.h"
 
+#include "diagnose/certificates.h"
 #include "policy/proof.h"
 
 void check_gather(const char *path, struct arena *arena, struct bundle *bundle)
@@ -74,6 +75,12 @@ struct policy *check_load(const char *path, bool json, struct text *out)
 	complaints_init(&complaints);
 	check_gather(path, arena, &bundle);
 	struct policy *policy = policy_load(&bundle, &complaints);
+	if (policy && path)
+		certificates_check_files(policy, &bundle, path, &complaints);
+	if (policy && complaints.errors > 0) {
+		policy_unref(policy);
+		policy = NULL;
+	}
 	if (json) {
 		put_json(out, &complaints, path, policy);
 	} else {

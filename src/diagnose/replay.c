@@ -55,8 +55,10 @@ static void group_add(struct replay *replay, const struct replay_group *group)
 static void count_change(struct replay *replay, const json_t *line, const struct recorded *recorded,
 	const struct decision *now)
 {
-	struct replay_group group = {
-		.was = recorded->verdict, .is = now->verdict, .reason = now->reason, .count = 1};
+	struct replay_group group = {.was = recorded->verdict,
+		.is = now->verdict,
+		.reason = now->reason,
+		.count = replay->weight};
 	struct text example = {.at = group.example, .size = sizeof group.example - 1};
 
 	group.has_clause = speaks(now, &group.clause);
@@ -86,13 +88,13 @@ static void count_all_missing(struct replay *replay, const struct facts *facts, 
 	size_t count = policy_wanted(replay->policy, facts, stage, replay->scratch, &wanted);
 
 	for (size_t i = 0; i < count; i++)
-		count_missing(replay, wanted[i].fact, wanted[i].argument, 1);
+		count_missing(replay, wanted[i].fact, wanted[i].argument, replay->weight);
 	if (stage == STAGE_END && !facts->has_from)
-		count_missing(replay, FACT_FROM, SLICE_NONE, 1);
+		count_missing(replay, FACT_FROM, SLICE_NONE, replay->weight);
 	if (stage == STAGE_END && !facts->has_header)
-		count_missing(replay, FACT_HEADER, SLICE_NONE, 1);
+		count_missing(replay, FACT_HEADER, SLICE_NONE, replay->weight);
 	if (!count && stage != STAGE_END)
-		count_missing(replay, FACT_COUNTER, SLICE_NONE, 1);
+		count_missing(replay, FACT_COUNTER, SLICE_NONE, replay->weight);
 }
 
 static bool is_single(unsigned verdicts)
@@ -131,21 +133,23 @@ static void decide_again(struct replay *replay, struct recorded *recorded, struc
 enum replayed replay_line(struct replay *replay, const json_t *line, struct decision *now)
 {
 	struct recorded recorded;
+	int64_t repeats = told_number(line, "repeats");
 
 	arena_reset(replay->scratch);
 	if (!recorded_read(line, replay->scratch, &recorded))
 		return REPLAY_NO_DECISION;
+	replay->weight = repeats > 1 ? (uint64_t)repeats : 1;
 	decide_again(replay, &recorded, now);
 	if (!is_single(now->possible)) {
-		replay->cannot_tell++;
+		replay->cannot_tell += replay->weight;
 		count_all_missing(replay, &recorded.facts, recorded.stage);
 		return REPLAY_CANNOT_TELL;
 	}
 	if (now->verdict == recorded.verdict) {
-		replay->unchanged++;
+		replay->unchanged += replay->weight;
 		return REPLAY_UNCHANGED;
 	}
-	replay->changed++;
+	replay->changed += replay->weight;
 	count_change(replay, line, &recorded, now);
 	return REPLAY_CHANGED;
 }

@@ -33,6 +33,7 @@ struct replay {
 	const struct policy *policy;
 	struct arena *kept, *scratch;
 	uint64_t unchanged, changed, cannot_tell;
+	uint64_t weight; /* of the line at work: how many equal refusals share it */
 	struct replay_group
 		groups[REPLAY_GROUPS_MAX]; /* what does not fit is counted above alone */
 	size_t group_count;

@@ -66,6 +66,8 @@ static void tell_supervisor(struct text *out, const json_t *status)
 	text_char(out, '\n');
 }
 
+static void tell_tls(struct text *out, const json_t *status);
+
 static void tell_edge(struct text *out, const json_t *status)
 {
 	const json_t *verdicts = json_object_get(status, "verdicts");
@@ -80,6 +82,7 @@ static void tell_edge(struct text *out, const json_t *status)
 		number(verdicts, "accept"), number(verdicts, "refuse"), number(verdicts, "defer"));
 	put_counts(out, json_object_get(status, "reasons"));
 	text_char(out, '\n');
+	tell_tls(out, status);
 }
 
 static void tell_queue(struct text *out, const json_t *status)
@@ -131,15 +134,101 @@ static void tell_resolver(struct text *out, const json_t *status)
 		tell_list(out, json_array_get(lists, i));
 }
 
+static void tell_store(struct text *out, const json_t *store)
+{
+	if (!told_text(store, "store").len)
+		return;
+	text_put(out, SLICE("accounts   kept in "));
+	put_text(out, store, "store");
+	text_format(out, ", asked %lld times", number(store, "asked"));
+	if (json_is_true(json_object_get(store, "away"))) {
+		text_put(out, SLICE("; CANNOT TELL NOW: "));
+		put_text(out, store, "why");
+	} else if (number(store, "cannot_tell")) {
+		text_format(out,
+			", could not tell %lld times, last at %.*s: ", number(store, "cannot_tell"),
+			SLICE_ARGS(told_text(store, "cannot_tell_at")));
+		put_text(out, store, "why");
+	}
+	if (told_text(store, "trouble").len) {
+		text_put(out, SLICE("; what was read before stays: "));
+		put_text(out, store, "trouble");
+	}
+	text_char(out, '\n');
+}
+
 static void tell_accounts(struct text *out, const json_t *status)
 {
+	tell_store(out, json_object_get(status, "accounts"));
 	text_format(out, "accounts   %lld counters of limits, %lld times full",
 		number(status, "counters"), number(status, "full"));
 	if (number(status, "forgotten"))
 		text_format(out, ", %lld forgotten for want of room", number(status, "forgotten"));
 	if (!json_is_true(json_object_get(status, "written")))
 		text_put(out, SLICE(", not written to the disk"));
+	if (number(json_object_get(status, "leases"), "held"))
+		text_format(
+			out, ", %lld leases", number(json_object_get(status, "leases"), "held"));
 	text_char(out, '\n');
+}
+
+static void tell_pop(struct text *out, const json_t *status)
+{
+	text_format(out,
+		"pop        %lld connected, %lld signed in, %lld wrong, %lld messages read\n",
+		number(status, "open_sessions"), number(status, "signed_in"),
+		number(status, "wrong"), number(status, "retrieved"));
+}
+
+/* Every edge offers the same ones, so they are said by the first that is told of. */
+static void tell_certificate(struct text *out, const json_t *certificate)
+{
+	const json_t *names = json_object_get(certificate, "names");
+
+	text_put(out, SLICE("           certificate "));
+	put_text(out, certificate, "file");
+	text_put(out, SLICE(" ("));
+	put_text(out, certificate, "type");
+	text_put(out, SLICE(") for"));
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		text_put(out, i ? SLICE(", ") : SLICE(" "));
+		text_escaped(out, slice_of(json_string_value(json_array_get(names, i))));
+	}
+	long long days = number(certificate, "days");
+	text_put(out, days < 0 ? SLICE(": HAS ENDED ") : SLICE(": ends "));
+	put_text(out, certificate, "ends");
+	if (days >= 0)
+		text_format(out, ", in %lld days", days);
+	text_char(out, '\n');
+}
+
+static void tell_keys(struct text *out, const json_t *status)
+{
+	const json_t *keys = json_object_get(status, "keys");
+
+	text_format(out, "keys       %zu private keys; %lld signatures, %.1f a second",
+		json_array_size(keys), number(status, "signed"),
+		json_number_value(json_object_get(status, "per_second")));
+	if (number(status, "no_key") + number(status, "failed"))
+		text_format(out, "; %lld asked for in vain",
+			number(status, "no_key") + number(status, "failed"));
+	text_char(out, '\n');
+}
+
+static void tell_tls(struct text *out, const json_t *status)
+{
+	json_t *tls = json_object_get(status, "tls");
+	const json_t *certificates = json_object_get(tls, "certificates");
+
+	if (!tls)
+		return;
+	text_format(out, "           TLS: %lld handshakes, %lld of them resumed; %lld failed",
+		number(tls, "handshakes"), number(tls, "resumed"), number(tls, "failed"));
+	put_counts(out, json_object_get(tls, "reasons"));
+	text_put(out, json_is_true(json_object_get(tls, "keys")) ? SLICE("\n")
+								 : SLICE("; keys is AWAY\n"));
+	for (size_t i = 0; number(status, "slot") == 0 && i < json_array_size(certificates); i++)
+		tell_certificate(out, json_array_get(certificates, i));
 }
 
 static void tell_control(struct text *out, const json_t *status)
@@ -154,8 +243,10 @@ static const struct {
 } tellers[] = {
 	{SLICE("supervisor"), tell_supervisor},
 	{SLICE("edge"), tell_edge},
+	{SLICE("pop"), tell_pop},
 	{SLICE("queue"), tell_queue},
 	{SLICE("out"), tell_out},
+	{SLICE("keys"), tell_keys},
 	{SLICE("accounts"), tell_accounts},
 	{SLICE("resolver"), tell_resolver},
 	{SLICE("control"), tell_control},

@@ -103,6 +103,24 @@ static bool is_trial(const json_t *decision)
 	return !id_parse(told_text(decision, "id"), &id) || id == 0;
 }
 
+/* Equal refusals share a line (posternd(8), "JOURNAL"). */
+static void put_repeats(struct text *out, const json_t *decision)
+{
+	const json_t *ids = json_object_get(decision, "ids");
+	char raw[100];
+	struct text words = TEXT_FIXED(raw);
+
+	if (told_number(decision, "repeats") < 2)
+		return;
+	text_number(&words, (uint64_t)told_number(decision, "repeats"));
+	text_put(&words, SLICE(" equal refusals of one second"));
+	for (size_t i = 0; i < 2; i++) {
+		text_put(&words, i ? SLICE(" to ") : SLICE(", "));
+		text_put(&words, slice_of(json_string_value(json_array_get(ids, i))));
+	}
+	put_row(out, "shared by", text_slice(&words));
+}
+
 static void put_heading(struct text *out, const json_t *decision)
 {
 	struct slice stage = told_text(decision, "stage");
@@ -127,6 +145,7 @@ static void put_heading(struct text *out, const json_t *decision)
 	put_address(out, "to", decision, "recipient");
 	put_row(out, "answered", told_text(decision, "reply"));
 	put_row(out, "message", told_text(decision, "message"));
+	put_repeats(out, decision);
 }
 
 static struct slice actor_words(struct slice actor)
@@ -256,9 +275,65 @@ void told_decision(struct text *out, const json_t *decision, const struct policy
 	put_trace(out, decision, policy);
 }
 
+void told_tls(struct text *out, const json_t *tls)
+{
+	struct slice reached = told_text(tls, "reached"), why = told_text(tls, "why");
+
+	if (!json_is_object(tls) || slice_is(told_text(tls, "wanted"), SLICE("off")))
+		return;
+	if (reached.len) {
+		text_put(out, SLICE(", over "));
+		text_escaped(out, reached);
+		text_put(out, json_is_true(json_object_get(tls, "verified"))
+				      ? SLICE(", certificate verified")
+				      : SLICE(", certificate not verified"));
+	} else {
+		text_put(out, SLICE(", without TLS"));
+	}
+	if (why.len) {
+		text_put(out, SLICE(" ("));
+		text_escaped(out, why);
+		text_char(out, ')');
+	}
+}
+
+/* A sign-in or a handshake: of a session, not of a message. */
+static bool is_of_session(const json_t *event)
+{
+	struct slice name = told_text(event, "event");
+
+	return slice_is(name, SLICE("auth")) || slice_is(name, SLICE("tls"));
+}
+
+static void put_known(struct text *out, struct slice before, struct slice words)
+{
+	if (!words.len)
+		return;
+	text_put(out, before);
+	text_escaped(out, words);
+}
+
+/* "192.0.2.7 alice@example.org by SCRAM-SHA-256: signed-in", "192.0.2.7: failed, no shared cipher"
+ */
+static void put_session_event(struct text *out, const json_t *event)
+{
+	text_escaped(out, told_text(json_object_get(event, "client"), "ip"));
+	put_known(out, SLICE(" "), told_text(event, "account"));
+	put_known(out, SLICE(" by "), told_text(event, "mechanism"));
+	put_known(out, SLICE(": "), told_text(event, "outcome"));
+	put_known(out, SLICE(", "), told_text(event, "because"));
+	text_char(out, '\n');
+}
+
 static void put_event(struct text *out, const json_t *event)
 {
 	text_put(out, SLICE("  "));
+	if (is_of_session(event)) {
+		put_time(out, told_text(event, "time"));
+		text_format(out, "  %-9.*s ", SLICE_ARGS(told_text(event, "event")));
+		put_session_event(out, event);
+		return;
+	}
 	put_time(out, told_text(event, "time"));
 	text_format(out, "  %-9.*s <", SLICE_ARGS(told_text(event, "event")));
 	text_escaped(out, told_text(event, "recipient"));
@@ -267,6 +342,7 @@ static void put_event(struct text *out, const json_t *event)
 		text_put(out, SLICE("  "));
 		text_escaped(out, told_text(event, "remote"));
 	}
+	told_tls(out, json_object_get(event, "tls"));
 	text_char(out, '\n');
 	if (told_text(event, "reply").len) {
 		text_put(out, SLICE("      "));
@@ -317,10 +393,15 @@ void told_line(struct text *out, const json_t *record)
 			       : told_is_kept(record)
 				       ? SLICE("kept")
 				       : verdict_words(told_text(record, "decision"));
-	struct slice id = told_text(record, event.len ? "message" : "id");
+	bool of_session = is_of_session(record);
+	struct slice id = told_text(record, event.len && !of_session ? "message" : "id");
 
 	put_time(out, told_text(record, "time"));
 	text_format(out, "  %-14.*s  %-9.*s  ", SLICE_ARGS(id), SLICE_ARGS(verdict));
+	if (of_session) {
+		put_session_event(out, record);
+		return;
+	}
 	if (!event.len)
 		text_escaped(out, told_text(json_object_get(record, "client"), "ip"));
 	text_put(out, SLICE(" <"));

@@ -23,6 +23,9 @@ bool told_is_kept(const json_t *record);
 /* One line: time, verdict, client, from, to, and the clause that decided. For `log` and lists. */
 void told_line(struct text *out, const json_t *record);
 
+/* ", over TLSv1.3 …, certificate verified": the `tls` of an attempt; nothing if it has none. */
+void told_tls(struct text *out, const json_t *tls);
+
 /* Small helpers for JSON from outside: a missing or wrong member is an empty text or 0. */
 struct slice told_text(const json_t *object, const char *name);
 int64_t told_number(const json_t *object, const char *name);

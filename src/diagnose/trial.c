@@ -2,6 +2,7 @@
 /* Trial. The contract is in trial.h. */
 #include "diagnose/trial.h"
 
+#include "diagnose/quota.h"
 #include "journal/journal.h"
 #include "wire/author.h"
 
@@ -78,6 +79,16 @@ static bool read_certificate(const struct policy *policy, const struct trial *tr
 	return false;
 }
 
+static void read_claims(const struct headers *headers, struct arena *arena, struct facts *facts)
+{
+	struct claims claims;
+
+	claims_find(headers, arena, &claims);
+	facts->claims = claims.at;
+	facts->claim_count = claims.count;
+	facts->claims_unclear = claims.unclear;
+}
+
 /* The author in the header: given, or read from the message; else the envelope sender stands for
  * it, as most mail has it. */
 static bool read_author(
@@ -94,6 +105,7 @@ static bool read_author(
 		struct headers headers;
 		header_scan(trial->header, arena, &headers);
 		facts->has_from = author_find(&headers, arena, &facts->from) == AUTHOR_OK;
+		read_claims(&headers, arena, facts);
 	} else if (facts->has_sender && !facts->sender.is_null) {
 		facts->has_from = true;
 		facts->from = facts->sender;
@@ -182,19 +194,6 @@ static void find_facts(const struct policy *policy, const struct trial *trial, s
 	}
 }
 
-static void empty_counters(const struct policy *policy, struct arena *arena, struct facts *facts)
-{
-	const struct counter_wanted *wanted;
-	size_t count = policy_counters(policy, facts, arena, &wanted);
-	struct counter_answer *counters = ARENA_ARRAY(arena, struct counter_answer, count + 1);
-
-	for (size_t i = 0; i < count; i++)
-		counters[i] =
-			(struct counter_answer){.clause = wanted[i].clause, .most = wanted[i].most};
-	facts->counters = counters;
-	facts->counter_count = count;
-}
-
 static void put_reply(struct text *reply, const struct decision *decision)
 {
 	if (decision->verdict == VERDICT_ACCEPT) {
@@ -272,9 +271,10 @@ static struct trial_result tell_one(const struct policy *policy, const struct fa
 }
 
 /* What it stands for is decided; the strictest answer counts (doc/policy.md, "Aliases"). */
-static struct trial_result decide_recipient(const struct policy *policy, const struct trial *trial,
-	struct facts *facts, struct arena *arena)
+static struct trial_result decide_recipient(
+	struct quotas *quotas, struct facts *facts, struct arena *arena)
 {
+	const struct policy *policy = quotas->policy;
 	const struct expansion *targets;
 	struct mailbox written = facts->recipient;
 	size_t count = policy_expand(policy, &written, arena, &targets);
@@ -286,13 +286,14 @@ static struct trial_result decide_recipient(const struct policy *policy, const s
 		each[i].recipient = targets[i].target;
 		each[i].has_alias = targets[i].is_alias;
 		each[i].alias = written;
-		find_facts(policy, trial, arena, &each[i]);
-		if (trial->fresh_limits)
-			empty_counters(policy, arena, &each[i]);
+		find_facts(policy, quotas->trial, arena, &each[i]);
+		quotas_tell(quotas, &each[i]);
 		policy_decide(policy, &each[i], STAGE_END, arena, &decisions[i]);
 	}
 	const struct decision *strictest = policy_strictest(policy, decisions, count);
 	size_t at = (size_t)(strictest - decisions);
+	for (size_t i = 0; strictest->verdict == VERDICT_ACCEPT && i < count; i++)
+		quotas_take(quotas, &each[i]);
 	return tell_one(policy, &each[at], &decisions[at], arena);
 }
 
@@ -300,18 +301,23 @@ bool trial_decide(const struct policy *policy, const struct trial *trial, struct
 	struct trial_result *results, struct text *words)
 {
 	struct facts facts;
+	struct quotas quotas;
+	bool good = true;
 
 	if (!read_facts(policy, trial, arena, &facts, words))
 		return false;
 	const struct facts given = facts;
-	for (size_t i = 0; i < trial->to_count; i++) {
-		if (!read_address(trial->to[i], "--to", arena, &facts.recipient, words))
-			return false;
+	quotas_init(&quotas, policy, trial, arena);
+	for (size_t i = 0; good && i < trial->to_count; i++) {
+		good = read_address(trial->to[i], "--to", arena, &facts.recipient, words);
+		if (!good)
+			break;
 		facts.has_recipient = true;
 		facts.recipients = i + 1;
-		results[i] = decide_recipient(policy, trial, &facts, arena);
+		results[i] = decide_recipient(&quotas, &facts, arena);
 		facts.answers = given.answers;
 		facts.answer_count = given.answer_count;
 	}
-	return true;
+	quotas_free(&quotas);
+	return good;
 }

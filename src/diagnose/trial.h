@@ -38,6 +38,11 @@ struct trial {
 	size_t (*find)(void *owner, const struct facts *facts, const struct wanted *wanted,
 		size_t count, struct arena *arena, struct fact_answer *answers);
 	void *owner;
+	/* Says how these counters stand (used, free_at); false: nobody can. NULL: nobody is asked.
+	 */
+	bool (*count)(void *owner, const struct counter_wanted *wanted, size_t count,
+		struct counter_answer *answers);
+	void *count_owner;
 };
 
 struct trial_result {

@@ -41,6 +41,10 @@ void view_session(struct text *out, const json_t *session)
 	text_escaped(out, told_text(session, "client"));
 	text_put(out, SLICE("  "));
 	text_escaped(out, told_text(session, "state"));
+	if (json_object_get(session, "account")) {
+		text_put(out, SLICE("  "));
+		text_escaped(out, told_text(session, "account"));
+	}
 	if (json_object_get(session, "sender")) {
 		text_put(out, SLICE("  <"));
 		text_escaped(out, told_text(session, "sender"));
@@ -54,6 +58,29 @@ void view_reload(struct text *out, const json_t *reloaded)
 	text_put(out, SLICE("in use: policy "));
 	text_escaped(out, told_text(reloaded, "policy"));
 	text_char(out, '\n');
+}
+
+/* "192.0.2.7  alice@example.org  pop  2026-11-22 09:30:00 to 10:00:00". */
+void view_grant(struct text *out, const json_t *lease)
+{
+	struct slice since = told_text(lease, "since"), until = told_text(lease, "until");
+
+	text_escaped(out, told_text(lease, "client"));
+	text_put(out, SLICE("  "));
+	text_escaped(out, told_text(lease, "account"));
+	text_put(out, SLICE("  "));
+	text_escaped(out, told_text(lease, "by"));
+	text_format(out, "  %.*s %.*s to %.*s %.*s UTC\n", SLICE_ARGS(slice_part(since, 0, 10)),
+		SLICE_ARGS(slice_part(since, 11, 19)), SLICE_ARGS(slice_part(until, 0, 10)),
+		SLICE_ARGS(slice_part(until, 11, 19)));
+}
+
+void view_revoked(struct text *out, const json_t *revoked)
+{
+	json_int_t count = json_integer_value(json_object_get(revoked, "revoked"));
+
+	text_format(out, "%lld %s\n", (long long)count,
+		count == 1 ? "lease has ended" : "leases have ended");
 }
 
 /* ---- the queue ---- */
@@ -79,6 +106,7 @@ static void put_last(struct text *out, const json_t *last)
 	if (told_number(last, "code"))
 		text_format(out, "%lld ", (long long)told_number(last, "code"));
 	text_escaped(out, told_text(last, "words"));
+	told_tls(out, json_object_get(last, "tls"));
 }
 
 static void put_recipient(struct text *out, const json_t *recipient)

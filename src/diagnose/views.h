@@ -16,6 +16,8 @@ void view_acted(struct text *out, const json_t *acted);     /* queue retry … *
 void view_damage(struct text *out, const json_t *damage);   /* queue damage */
 void view_cleared(struct text *out, const json_t *line);    /* queue salvage, discard */
 void view_limit(struct text *out, const json_t *counter);
+void view_grant(struct text *out, const json_t *lease);
+void view_revoked(struct text *out, const json_t *revoked);
 void view_reload(struct text *out, const json_t *reloaded);
 /* 1 s, 5 m, 3 h, 2 d: how long ago or how far ahead, for columns. */
 void text_span(struct text *text, mono_ns span);

@@ -96,8 +96,32 @@ static void put_owner(struct text *out, const struct policy_owner *owner, bool j
 	text_char(out, '}');
 }
 
-bool who_sends_as(
-	const struct policy *policy, const struct mailbox *address, bool json, struct text *out)
+static void put_account(struct text *out, struct slice name, bool json)
+{
+	if (!json) {
+		text_put(out, SLICE("  account     "));
+		text_escaped(out, name);
+		text_char(out, '\n');
+		return;
+	}
+	text_put(out, SLICE("{\"kind\":\"account\""));
+	json_put_text(out, SLICE(",\"name\":"), name);
+	text_put(out, SLICE(",\"sender\":\"yes\",\"author\":\"yes\"}"));
+}
+
+static size_t put_accounts(struct text *out, const struct who_accounts *accounts, bool json)
+{
+	for (size_t i = 0; i < accounts->count; i++) {
+		text_put(out, json && i ? SLICE(",") : SLICE_NONE);
+		put_account(out, accounts->names[i], json);
+	}
+	if (!json && !accounts->known)
+		text_format(out, "  accounts cannot be told: %.*s\n", SLICE_ARGS(accounts->why));
+	return accounts->count;
+}
+
+bool who_sends_as(const struct policy *policy, const struct mailbox *address,
+	const struct who_accounts *accounts, bool json, struct text *out)
 {
 	const struct policy_owner *owners;
 	struct arena *arena = arena_new();
@@ -106,10 +130,8 @@ bool who_sends_as(
 	if (json)
 		text_put(out, SLICE("{\"owners\":["));
 	else
-		text_format(out,
-			"May use <%.*s>:\n  the account of that name, and accounts that "
-			"own it (accounts are not kept by this version)\n",
-			SLICE_ARGS(address->text));
+		text_format(out, "May use <%.*s>:\n", SLICE_ARGS(address->text));
+	shown = put_accounts(out, accounts, json);
 	for (size_t i = 0; i < count; i++) {
 		if (owners[i].as_sender == OWNS_OTHERS && owners[i].as_author == OWNS_OTHERS)
 			continue;
@@ -118,9 +140,12 @@ bool who_sends_as(
 		put_owner(out, &owners[i], json);
 		shown++;
 	}
-	text_put(out, json ? SLICE("]}\n") : SLICE_NONE);
+	text_put(out, json ? SLICE("]") : SLICE_NONE);
+	if (json)
+		json_put_truth(out, SLICE(",\"accounts_known\":"), accounts->known);
+	text_put(out, json ? SLICE("}\n") : SLICE_NONE);
 	if (!json && !shown)
-		text_put(out, SLICE("  no network and no certificate\n"));
+		text_put(out, SLICE("  no account, no network and no certificate\n"));
 	arena_free(arena);
 	return shown > 0;
 }

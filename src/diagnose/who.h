@@ -7,9 +7,16 @@
 #include "policy/policy.h"
 
 void who_relays(const struct policy *policy, wall_ns now, bool json, struct text *out);
-/* False: nobody that the configuration names may use it. */
-bool who_sends_as(
-	const struct policy *policy, const struct mailbox *address, bool json, struct text *out);
+/* The accounts that may use it, as whoever keeps them says. */
+struct who_accounts {
+	bool known;
+	struct slice why; /* not */
+	const struct slice *names;
+	size_t count;
+};
+/* False: nobody may use it. */
+bool who_sends_as(const struct policy *policy, const struct mailbox *address,
+	const struct who_accounts *accounts, bool json, struct text *out);
 /* False: the client may not relay, whatever else it says. */
 bool who_is_client(const struct policy *policy, const struct address *client, wall_ns now,
 	bool json, struct text *out);

@@ -64,6 +64,19 @@ static void put_place(
 	text_char(line, '}');
 }
 
+/* Whom Sender and Resent-* name; null: a field that does not hold exactly one address. */
+static void put_claims(struct text *line, const struct facts *facts)
+{
+	PUT(line, ",\"claims\":[");
+	for (size_t i = 0; i < facts->claim_count; i++) {
+		text_put(line, i ? SLICE(",") : SLICE_NONE);
+		text_json(line, facts->claims[i].text);
+	}
+	if (facts->claims_unclear)
+		text_put(line, facts->claim_count ? SLICE(",null") : SLICE("null"));
+	text_char(line, ']');
+}
+
 static void put_envelope(struct text *line, const struct facts *facts)
 {
 	if (facts->has_sender) /* the null sender is known, and empty */
@@ -77,6 +90,8 @@ static void put_envelope(struct text *line, const struct facts *facts)
 		PUT(line, ",\"returned\":true");
 	if (facts->has_from)
 		json_put_known(line, SLICE(",\"from\":"), facts->from.text);
+	if (facts->claim_count || facts->claims_unclear)
+		put_claims(line, facts);
 	if (facts->has_size)
 		json_put_number(line, SLICE(",\"size\":"), facts->size);
 }
@@ -165,12 +180,12 @@ void journal_write_decision(struct text *line, const struct journal_decision *de
 	struct arena *own = decision->arena ? NULL : arena_new();
 	struct arena *arena = own ? own : decision->arena;
 	struct slice networks = SLICE_NONE;
-	bool trusted = decision->facts->trusted;
+	bool by_address = false;
 
 	if (decision->facts->has_client)
 		policy_find_networks(decision->policy, &decision->facts->client, decision->time,
-			arena, &networks, &trusted);
-	put_line(line, decision, networks, trusted);
+			arena, &networks, &by_address);
+	put_line(line, decision, networks, decision->facts->trusted || by_address);
 	arena_free(own);
 }
 
@@ -210,7 +225,7 @@ void journal_write_delivery(struct text *line, const struct journal_delivery *de
 	json_put_known(line, SLICE(",\"remote\":"), delivery->remote);
 	json_put_known(line, SLICE(",\"reply\":"), delivery->reply);
 	json_put_known(line, SLICE(",\"reason\":"), delivery->reason);
-	json_put_truth(line, SLICE(",\"tls\":"), delivery->tls);
+	json_put_tls(line, &delivery->tls);
 	put_attempt(line, delivery);
 	put_us(line, delivery->us);
 	text_char(line, '}');

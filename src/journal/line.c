@@ -32,14 +32,18 @@ static bool get_truth(const json_t *object, const char *name)
 	return json_is_true(json_object_get(object, name));
 }
 
-static uint64_t get_id(const json_t *object, const char *name)
+static uint64_t id_of(const json_t *value)
 {
-	const json_t *value = json_object_get(object, name);
 	uint64_t id = 0;
 
 	if (!json_is_string(value) || !id_parse(slice_of(json_string_value(value)), &id))
 		return 0;
 	return id;
+}
+
+static uint64_t get_id(const json_t *object, const char *name)
+{
+	return id_of(json_object_get(object, name));
 }
 
 static wall_ns get_time(const json_t *object, const char *name)
@@ -74,7 +78,9 @@ static void get_client(const json_t *object, struct arena *arena, struct journal
 	line->client_name = get_text(client, "name", arena);
 	line->helo = get_text(client, "helo", arena);
 	line->network = get_text(client, "network", arena);
-	line->tls = get_truth(client, "tls") || get_truth(object, "tls");
+	/* Of a delivery an object (journal.c), in lines of before a truth. */
+	line->tls = get_truth(client, "tls") || get_truth(object, "tls") ||
+		    json_is_string(json_object_get(json_object_get(object, "tls"), "reached"));
 	line->has_address = address_parse(line->client, &line->address);
 }
 
@@ -88,6 +94,15 @@ static void get_facts(const json_t *object, struct journal_line *line)
 	line->recipient_ours = get_truth(ours, "value");
 	line->recipients = get_number(json_object_get(facts, "recipients"), "value");
 	line->size_declared = get_truth(json_object_get(facts, "size"), "declared");
+}
+
+static void get_repeats(const json_t *object, struct journal_line *line)
+{
+	const json_t *ids = json_object_get(object, "ids");
+
+	line->repeats = get_number(object, "repeats");
+	line->first_id = id_of(json_array_get(ids, 0));
+	line->last_id = id_of(json_array_get(ids, 1));
 }
 
 static void get_trace(const json_t *object, struct arena *arena, struct journal_line *line)
@@ -140,6 +155,7 @@ static bool get_line(const json_t *object, struct arena *arena, struct journal_l
 	line->event = get_text(object, "event", arena);
 	line->id = get_id(object, "id");
 	line->message = get_id(object, "message");
+	get_repeats(object, line);
 	line->node = get_text(object, "node", arena);
 	line->session = get_text(object, "session", arena);
 	line->policy = get_text(object, "policy", arena);
@@ -175,9 +191,16 @@ static bool sender_matches(const struct journal_line *line, struct slice pattern
 	return line->from.len && slice_matches(line->from, pattern);
 }
 
+static bool has_id(const struct journal_line *line, uint64_t id)
+{
+	return line->id == id || line->message == id ||
+	       (line->repeats && id >= line->first_id && id <= line->last_id &&
+		       id_slot(id) == id_slot(line->id));
+}
+
 bool journal_query_matches(const struct journal_query *query, const struct journal_line *line)
 {
-	if (query->id && line->id != query->id && line->message != query->id)
+	if (query->id && !has_id(line, query->id))
 		return false;
 	if (line->time < query->since || (query->until && line->time >= query->until))
 		return false;

@@ -39,10 +39,18 @@ struct reading {
 	bool enough; /* `see` has said so */
 };
 
+static bool line_has(struct slice line, struct slice part)
+{
+	return line.at && line.len >= part.len &&
+	       memmem(line.at, line.len, part.at, part.len) != NULL;
+}
+
+/* A line that refusals share has two of their ids alone. */
 static bool line_may_match(const struct reading *reading, struct slice text)
 {
-	return !reading->query->id ||
-	       memmem(text.at, text.len, reading->id_text, sizeof reading->id_text);
+	struct slice id = {reading->id_text, sizeof reading->id_text};
+
+	return !reading->query->id || line_has(text, id) || line_has(text, SLICE("\"repeats\":"));
 }
 
 static void show_line(struct reading *reading, struct slice text)

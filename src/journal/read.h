@@ -32,6 +32,7 @@ struct journal_line {
 	struct slice raw; /* the line as it stands, without its LF */
 	struct slice event;
 	uint64_t id, message;
+	uint64_t repeats, first_id, last_id; /* equal refusals that share the line; 0: it is one */
 	wall_ns time;
 	struct slice node, session, policy, stage, listener;
 	struct slice client, client_name, helo, network; /* client: the address as written */
@@ -57,7 +58,10 @@ struct journal_line {
 bool journal_line_read(struct slice text, struct arena *arena, struct journal_line *line) MUST_USE;
 
 struct journal_query {
-	uint64_t id;           /* of the decision or its message; 0: any */
+	/* Of the decision or its message; 0: any. A line that several refusals share has the ids of
+	 * the first and the last: it matches any between them that the same process gave, so a line
+	 * that has the very id goes before it. */
+	uint64_t id;
 	struct slice to, from; /* patterns with *; from: sender or author */
 	const struct network *client;
 	wall_ns since, until; /* until 0: no end */

@@ -152,6 +152,21 @@ static void read_session(const json_t *line, struct facts *facts)
 	facts->account = text_of(line, "account");
 }
 
+static void read_claims(const json_t *list, struct arena *arena, struct facts *facts)
+{
+	size_t count = json_array_size(list);
+	struct mailbox *claims = ARENA_ARRAY(arena, struct mailbox, count + 1);
+
+	for (size_t i = 0; i < count; i++) {
+		struct slice text = slice_of(json_string_value(json_array_get(list, i)));
+		if (mailbox_parse(text, arena, &claims[facts->claim_count]) == MAILBOX_OK)
+			facts->claim_count++;
+		else
+			facts->claims_unclear = true;
+	}
+	facts->claims = claims;
+}
+
 static void read_envelope(const json_t *line, struct arena *arena, struct facts *facts)
 {
 	const json_t *object = json_object_get(line, "facts");
@@ -169,6 +184,7 @@ static void read_envelope(const json_t *line, struct arena *arena, struct facts 
 		facts->is_returned = json_is_true(json_object_get(line, "returned"));
 	}
 	facts->has_from = from.len && mailbox_parse(from, arena, &facts->from) == MAILBOX_OK;
+	read_claims(json_object_get(line, "claims"), arena, facts);
 	facts->has_size = json_is_integer(size);
 	facts->size = (uint64_t)json_integer_value(size);
 	facts->size_is_final = facts->has_size && !json_object_get(object, "size");

@@ -80,6 +80,43 @@ static struct facts session(const char *client, struct arena *arena)
 	return facts;
 }
 
+/* Replay decides with whom Sender and Resent-* named, and with fields that named nobody. */
+static void who_else_stands_behind_a_message_comes_back(void **state)
+{
+	struct arena *arena = arena_new();
+	struct policy *policy = load("hostname mx.test.example\nlisten smtp \"127.0.0.1:0\"\n"
+				     "domain ours.example any recipient deliver maildir \"/m\"\n"
+				     "network office 192.0.2.0/24 owns domain b.example\n"
+				     "refuse if from not owned\n");
+	struct mailbox claims[2];
+	struct decision decision, again;
+	struct recorded recorded;
+
+	(void)state;
+	assert_int_equal(mailbox_parse(SLICE("s@b.example"), arena, &claims[0]), MAILBOX_OK);
+	assert_int_equal(mailbox_parse(SLICE("s@other.example"), arena, &claims[1]), MAILBOX_OK);
+	for (unsigned i = 0; i < 6; i++) {
+		struct facts facts = session("192.0.2.7", arena);
+		facts.has_from = true;
+		facts.from = facts.sender;
+		facts.claims = claims;
+		facts.claim_count = i % 3;
+		facts.claims_unclear = i >= 3;
+		json_t *line = line_of(policy, &facts, STAGE_END, arena, &decision);
+		/* An acceptance at the end says nothing new: the one at RCPT is replayed. */
+		assert_int_equal(recorded_read(line, arena, &recorded), i >= 2);
+		assert_int_equal(recorded.facts.claim_count, facts.claim_count);
+		assert_int_equal(recorded.facts.claims_unclear, facts.claims_unclear);
+		policy_decide(policy, &recorded.facts, STAGE_END, arena, &again);
+		assert_int_equal(again.verdict, decision.verdict);
+		assert_int_equal(again.verdict == VERDICT_REFUSE, i >= 2);
+		assert_true(slice_is(again.words, decision.words));
+		json_decref(line);
+	}
+	policy_unref(policy);
+	arena_free(arena);
+}
+
 static void every_kind_of_answer_comes_back(void **state)
 {
 	struct arena *arena = arena_new();
@@ -180,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_answer_comes_back),
+		cmocka_unit_test(who_else_stands_behind_a_message_comes_back),
 		cmocka_unit_test(who_and_what_come_back),
 		cmocka_unit_test(what_is_no_decision_of_a_policy_is_left_alone),
 	};

@@ -34,6 +34,8 @@ void delivery_job_write(struct writer *out, const struct delivery_job *m)
 	write_u16(out, m->port);
 	write_u8(out, m->private_too);
 	write_counted(out, m->target);
+	write_counted(out, m->login);
+	write_counted(out, m->password_file);
 	write_counted(out, m->recipients);
 }
 
@@ -57,6 +59,8 @@ bool delivery_job_read(struct slice body, struct delivery_job *m)
 	m->port = read_u16(&in);
 	m->private_too = read_bool(&in);
 	m->target = read_counted(&in);
+	m->login = read_counted_most(&in, ROUTE_LOGIN_MAX);
+	m->password_file = read_counted_most(&in, ROUTE_LOGIN_MAX);
 	m->recipients = read_counted(&in);
 	return read_at_end(&in) && recipients_are_whole(m->recipients);
 }
@@ -75,6 +79,35 @@ uint16_t job_recipient(const struct delivery_job *m, size_t i)
 	return recipient;
 }
 
+struct slice route_tls_text(enum route_tls tls)
+{
+	static const char *const texts[] = {
+		[ROUTE_TLS_MAY] = "may",
+		[ROUTE_TLS_OFF] = "off",
+		[ROUTE_TLS_VERIFIED] = "verified",
+		[ROUTE_TLS_DANE] = "dane",
+	};
+	return slice_of(texts[tls]);
+}
+
+static void tls_write(struct writer *out, const struct delivery_tls *tls)
+{
+	write_u8(out, tls->known);
+	write_u8(out, tls->wanted);
+	write_u8(out, tls->verified);
+	write_counted(out, slice_part(tls->session, 0, TLS_SESSION_MAX));
+	write_counted(out, slice_part(tls->why, 0, TLS_WHY_MAX));
+}
+
+static void tls_read(struct reader *in, struct delivery_tls *tls)
+{
+	tls->known = read_bool(in);
+	tls->wanted = read_u8_below(in, ROUTE_TLS_DANE + 1);
+	tls->verified = read_bool(in);
+	tls->session = read_counted_most(in, TLS_SESSION_MAX);
+	tls->why = read_counted_most(in, TLS_WHY_MAX);
+}
+
 /* What a remote says must not keep its outcome from being told, so its words are cut to fit. */
 void delivery_outcome_write(struct writer *out, const struct delivery_outcome *m)
 {
@@ -83,7 +116,7 @@ void delivery_outcome_write(struct writer *out, const struct delivery_outcome *m
 	write_u8(out, m->outcome);
 	write_u16(out, m->code);
 	write_u16(out, m->reason);
-	write_u8(out, m->tls);
+	tls_write(out, &m->tls);
 	write_counted(out, slice_part(m->enhanced, 0, ENHANCED_TEXT_MAX));
 	write_counted(out, slice_part(m->remote, 0, REMOTE_NAME_MAX));
 	write_counted(out, slice_part(m->words, 0, REMOTE_WORDS_MAX));
@@ -98,7 +131,7 @@ bool delivery_outcome_read(struct slice body, struct delivery_outcome *m)
 	m->outcome = read_u8_below(&in, OUTCOME_FAILED + 1);
 	m->code = read_u16(&in);
 	m->reason = read_u16(&in);
-	m->tls = read_bool(&in);
+	tls_read(&in, &m->tls);
 	m->enhanced = read_counted_most(&in, ENHANCED_TEXT_MAX);
 	m->remote = read_counted_most(&in, REMOTE_NAME_MAX);
 	m->words = read_counted_most(&in, REMOTE_WORDS_MAX);

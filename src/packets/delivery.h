@@ -23,6 +23,9 @@ enum {
 	REMOTE_NAME_MAX = 1000,
 	REMOTE_WORDS_MAX = 1000,
 	ENHANCED_TEXT_MAX = 16,
+	TLS_SESSION_MAX = 80,
+	TLS_WHY_MAX = 200,
+	ROUTE_LOGIN_MAX = 250, /* octets of a login, and of the path of its file */
 };
 
 struct delivery_segment {
@@ -46,8 +49,21 @@ struct delivery_job {
 	/* ROUTE_MX: the domain. ROUTE_HOSTS: "host:port" in order, blank-separated. ROUTE_LMTP:
 	 * path or host:port. ROUTE_MAILDIR: the folder's pattern with %d and %l. */
 	struct slice target;
+	/* ROUTE_HOSTS: sign in as `login` with the password of this file, which the supervisor
+	 * gives to out. Both empty: no signing in. */
+	struct slice login, password_file;
 	struct slice recipients; /* u16 little-endian each: indices into the envelope */
 };
+
+/* The encryption of an attempt: what the way wished, and what there was. */
+struct delivery_tls {
+	bool known;           /* false: the way is none over a network, or no server was met */
+	uint8_t wanted;       /* enum route_tls */
+	bool verified;        /* the certificate is the wished host's */
+	struct slice session; /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: without TLS */
+	struct slice why;     /* why it is without TLS, or why not verified; may be empty */
+};
+struct slice route_tls_text(enum route_tls tls); /* "verified" */
 
 enum outcome { OUTCOME_DELIVERED, OUTCOME_DEFERRED, OUTCOME_FAILED };
 struct delivery_outcome {
@@ -56,8 +72,9 @@ struct delivery_outcome {
 	uint8_t outcome;    /* enum outcome */
 	uint16_t code;      /* the remote's reply code; 0: it said nothing */
 	uint16_t reason;    /* enum reason where we say it; 0 where the remote does */
-	bool tls;
-	/* The encoder cuts these to ENHANCED_TEXT_MAX, REMOTE_NAME_MAX and REMOTE_WORDS_MAX. */
+	struct delivery_tls tls;
+	/* The encoder cuts these to ENHANCED_TEXT_MAX, REMOTE_NAME_MAX and REMOTE_WORDS_MAX, those
+	 * of `tls` to TLS_SESSION_MAX and TLS_WHY_MAX. */
 	struct slice enhanced; /* "5.1.1", or empty */
 	struct slice remote;   /* "mx.example.org [192.0.2.1]:25", or the Maildir's path */
 	struct slice words;    /* the remote's words, or ours for a failure of the way */

@@ -17,14 +17,18 @@ ROUND_TRIP(segment_comes_back, delivery_segment, false,
 ROUND_TRIP(job_comes_back, delivery_job, false,
 	BOTH(job) && BOTH(segment) && BOTH(offset) && BOTH(id) && BOTH(origin) && BOTH(route) &&
 		BOTH(tls) && BOTH(port) && BOTH(private_too) && BOTH_SLICE(target) &&
-		BOTH_SLICE(recipients),
+		BOTH_SLICE(login) && BOTH_SLICE(password_file) && BOTH_SLICE(recipients),
 	.job = 1, .segment = 2, .offset = 3, .id = 4, .origin = 5, .route = ROUTE_MAILDIR,
 	.tls = ROUTE_TLS_DANE, .port = 2525, .private_too = true, .target = SLICE("example.org"),
+	.login = SLICE("us"), .password_file = SLICE("/etc/postern/us.pw"),
 	.recipients = SLICE("\x01\x02\xff\xff"))
 ROUND_TRIP(outcome_comes_back, delivery_outcome, false,
-	BOTH(job) && BOTH(recipient) && BOTH(outcome) && BOTH(code) && BOTH(reason) && BOTH(tls) &&
-		BOTH_SLICE(enhanced) && BOTH_SLICE(remote) && BOTH_SLICE(words),
-	.job = 9, .recipient = 8, .outcome = OUTCOME_FAILED, .code = 550, .reason = 3, .tls = true,
+	BOTH(job) && BOTH(recipient) && BOTH(outcome) && BOTH(code) && BOTH(reason) &&
+		BOTH(tls.known) && BOTH(tls.wanted) && BOTH(tls.verified) &&
+		BOTH_SLICE(tls.session) && BOTH_SLICE(tls.why) && BOTH_SLICE(enhanced) &&
+		BOTH_SLICE(remote) && BOTH_SLICE(words),
+	.job = 9, .recipient = 8, .outcome = OUTCOME_FAILED, .code = 550, .reason = 3,
+	.tls = {true, ROUTE_TLS_VERIFIED, true, SLICE("TLSv1.3 AES"), SLICE("no name")},
 	.enhanced = SLICE("5.1.1"), .remote = SLICE("mx.example.org [192.0.2.1]:25"),
 	.words = SLICE("no such user"))
 ROUND_TRIP(end_comes_back, delivery_end, false, BOTH(job), .job = UINT64_MAX)
@@ -67,7 +71,8 @@ static void the_words_of_a_talkative_remote_are_cut_to_fit_a_packet(void **state
 	struct delivery_outcome sent = {.outcome = OUTCOME_DEFERRED,
 		.remote = {words, sizeof words},
 		.enhanced = {words, sizeof words},
-		.words = {words, sizeof words}};
+		.words = {words, sizeof words},
+		.tls = {.session = {words, sizeof words}, .why = {words, sizeof words}}};
 	struct delivery_outcome got;
 	static char body[4092];
 	struct writer out = writer_over(body, sizeof body);

@@ -13,6 +13,8 @@ static const char *const names[ROLE_NAMES] = {
 	[ROLE_OUT] = "out",
 	[ROLE_CONTROL] = "control",
 	[ROLE_ACCOUNTS] = "accounts",
+	[ROLE_POP] = "pop",
+	[ROLE_KEYS] = "keys",
 };
 
 const char *role_name_text(enum role_name name)
@@ -105,7 +107,7 @@ bool setup_grant_read(struct slice body, struct setup_grant *m)
 {
 	struct reader in = reader_of(body);
 
-	m->what = read_u16_below(&in, GRANT_SECRET + 1);
+	m->what = read_u16_below(&in, GRANT_KINDS);
 	m->service = read_counted(&in);
 	m->address = read_counted(&in);
 	return read_at_end(&in);

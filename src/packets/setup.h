@@ -20,6 +20,8 @@ enum role_name {
 	ROLE_OUT,
 	ROLE_CONTROL,
 	ROLE_ACCOUNTS,
+	ROLE_POP,
+	ROLE_KEYS,
 	ROLE_NAMES,
 };
 const char *role_name_text(enum role_name name); /* "edge" */
@@ -69,6 +71,13 @@ enum grant_what {
 	GRANT_STATE_FOLDER,    /* queue, control, out: STATE itself */
 	GRANT_ACCOUNTS_FOLDER, /* accounts: STATE/accounts */
 	GRANT_SECRET,          /* edge: STATE/return-path.key, to be read */
+	GRANT_CENSUS,          /* edge: who is connected, over all edges (role/census.h) */
+	GRANT_KEY,         /* keys: a private key's file; `service` names it, `address` its path */
+	GRANT_CERTIFICATE, /* edge, pop: our own self-signed one; before the first bundle */
+	GRANT_PASSWORD,    /* out: a password file, named by `address` as the configuration does;
+			      `service` is why, where it cannot be opened; before each bundle */
+	GRANT_FEED,        /* accounts: listening unix socket of `listen grants` */
+	GRANT_KINDS,
 };
 struct setup_grant {
 	uint16_t what;        /* enum grant_what */

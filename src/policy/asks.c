@@ -47,9 +47,12 @@ static void owned_asks(struct question *q, ask_function *ask, void *arg)
 	case IDENTITY_UNKNOWN: identity_asks(q, ask, arg); return;
 	case IDENTITY_ACCOUNT: account_asks(q, q->facts->account, ask, arg); return;
 	case IDENTITY_LEASE: leases_ask(q, ask, arg); return;
+	case IDENTITY_LOCAL_USER:
+		if (policy_has_accounts(q->policy))
+			account_asks(q, q->facts->local_user, ask, arg);
+		return;
 	case IDENTITY_NOBODY:
 	case IDENTITY_CERTIFICATE:
-	case IDENTITY_LOCAL_USER:
 	case IDENTITY_NETWORK: return;
 	}
 }

@@ -12,10 +12,12 @@ static enum truth truth_of(bool value)
 
 /* ---- the client ---- */
 
-/* A program of this host has no address: it is in no network and in no list. */
+/* A program of this host has no address: it is in no network and in no list. Nor has a client that
+ * its proxy does not name. */
 static enum truth client_is(struct question *q, const struct node *node)
 {
-	return truth_of(q->facts->has_client && network_contains(&node->net, &q->facts->client));
+	return truth_of(q->facts->has_client && !address_is_nobody(&q->facts->client) &&
+			network_contains(&node->net, &q->facts->client));
 }
 
 static enum truth network_is(struct question *q, const struct node *node)
@@ -339,13 +341,13 @@ static enum truth from_ours_is(struct question *q, const struct node *node)
 static enum truth from_owned_is(struct question *q, const struct node *node)
 {
 	(void)node;
-	return owned_is(client_owns(q, &q->from, true));
+	return owned_is(client_owns_authors(q));
 }
 
 static enum truth from_not_owned_is(struct question *q, const struct node *node)
 {
 	(void)node;
-	return not_owned_is(client_owns(q, &q->from, true));
+	return not_owned_is(client_owns_authors(q));
 }
 
 /* ---- the message ---- */

@@ -69,7 +69,8 @@ struct question {
 	struct arena *arena;
 	enum stage stage;
 	struct party sender, recipient, alias, from;
-	bool placed; /* `innermost` is found */
+	struct party *claims; /* of facts->claims; NULL until asked for */
+	bool placed;          /* `innermost` is found */
 	const struct piece *innermost;
 	uint8_t *memo;                 /* by term: 0, or 1 + its truth; NULL: none is kept */
 	bool strict;                   /* a list that does not answer is unknown everywhere */
@@ -108,12 +109,17 @@ bool owning_open(struct question *q, struct party *party, struct slice *account)
 bool lease_open(struct question *q, struct party *party, mono_ns within, struct slice *account);
 /* Whether the client is known as someone who may use this address. `author`: in the header. */
 enum owning client_owns(struct question *q, struct party *party, bool author);
+/* The same of the author and of everybody whom Sender and Resent-* name: of all of them. */
+enum owning client_owns_authors(struct question *q);
+/* The n-th of these, the author first; NULL behind the last. */
+struct party *author_party(struct question *q, size_t n);
 /* Whether some account signed in by POP from there within this time (0: 30 minutes); and whether
  * one of these may use the address. */
 enum truth lease_is_held(struct question *q, mono_ns within);
 enum owning lease_owns(struct question *q, struct party *party, mono_ns within);
 mono_ns lease_time(mono_ns within); /* 0: 30 minutes */
 bool policy_has_leases(const struct policy *policy);
+bool policy_has_accounts(const struct policy *policy); /* `accounts` is written */
 enum identity_kind {
 	IDENTITY_NOBODY,
 	IDENTITY_UNKNOWN,

@@ -396,7 +396,8 @@ static void secrets_drop(struct facts *facts, struct arena *arena)
 	facts->given_count = 0;
 	facts->has_account = facts->has_tls = true;
 	facts->account = facts->certificate = SLICE_NONE;
-	facts->tls_verified = facts->is_local = facts->has_alias = false;
+	facts->tls_verified = facts->is_local = facts->has_alias = facts->is_returned = false;
+	facts->is_returned = false; /* its hash is a secret of ours */
 	facts->now = INT64_C(1800000000) * NS_PER_S;
 }
 

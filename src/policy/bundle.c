@@ -99,7 +99,7 @@ static bool file_open(struct reader *in, struct bundle_file *file)
 	file->path = read_counted(in);
 	file->why = read_counted(in);
 	file->bytes = read_bytes(in, read_u32(in));
-	return !in->bad && kind <= BUNDLE_NAMES && missing <= 1;
+	return !in->bad && kind <= BUNDLE_CERTIFICATE && missing <= 1;
 }
 
 bool bundle_open(struct slice bytes, struct arena *arena, struct bundle *bundle)

@@ -16,6 +16,7 @@ enum bundle_kind {
 	BUNDLE_CONFIGURATION, /* the configuration or a file it includes */
 	BUNDLE_LIST,          /* mailboxes "FILE", in "FILE" */
 	BUNDLE_NAMES,         /* what an `include` with a pattern found: one path a line */
+	BUNDLE_CERTIFICATE,   /* of `tls`: nothing but the certificates in it, never a key */
 };
 struct bundle_file {
 	enum bundle_kind kind;

@@ -13,6 +13,7 @@ struct token token_of_place(const struct clause_place *place);
 void ways_check(const struct policy *policy, struct complaints *complaints); /* deliver, sign */
 void aliases_check(const struct policy *policy, struct complaints *complaints);
 void laters_check(const struct policy *policy, struct complaints *complaints);
+void tls_lines_settle(struct policy *policy);
 
 /* ---- of a compiled policy: warnings ---- */
 void policy_check_compiled(const struct policy *policy, struct complaints *complaints);

@@ -111,6 +111,10 @@ static void domain_note(
 		complain_at(complaints, SEVERITY_NOTE, &row->token,
 			SLICE("`any recipient`: mail to every address of this domain is accepted"),
 			SLICE_NONE);
+	else if (row->known == KNOWN_ACCOUNTS && policy->settings.accounts_kind.len == 0)
+		complain_at(complaints, SEVERITY_WARNING, &row->token,
+			SLICE("nobody is known in this domain: the file names no accounts"),
+			SLICE("a line like: accounts sqlite \"/var/lib/postern/accounts.db\""));
 	else if (row->known == KNOWN_LISTED && map_count(policy->lists.at[row->list].entries) == 0)
 		complain_at(complaints, SEVERITY_WARNING, &row->token,
 			SLICE("the file of this domain's mailboxes names nobody"),
@@ -123,7 +127,9 @@ static void accounts_warn(const struct policy *policy, struct complaints *compla
 {
 	for (size_t i = 0; i < policy->listens.count; i++) {
 		enum service service = policy->listens.at[i].service;
-		bool signs_in = service == SERVICE_SUBMISSION || service == SERVICE_SUBMISSIONS;
+		bool signs_in = service == SERVICE_SUBMISSION || service == SERVICE_SUBMISSIONS ||
+				service == SERVICE_POP3 || service == SERVICE_POP3S ||
+				service == SERVICE_GRANTS;
 		if (!signs_in || policy->settings.accounts_kind.len > 0)
 			continue;
 		complain_at(complaints, SEVERITY_WARNING, &policy->listen_tokens.at[i],

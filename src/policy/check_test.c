@@ -177,6 +177,7 @@ static void owning_that_nobody_asks_about_is_said(void **state)
 			"whoever signs in may send as anyone: *"},
 		{"accounts file \"/a\"\nrelay for authenticated\nrefuse if sender not owned\n", ""},
 		{"listen submission \"*:587\"\n", "nobody can sign in there: *"},
+		{"listen pop3s \"*:995\"\n", "nobody can sign in there: *"},
 	};
 
 	(void)state;

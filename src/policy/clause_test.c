@@ -34,6 +34,9 @@ struct row {
 static const struct row rows[] = {
 	/* ---- what no clause says ---- */
 	{"", "to=b@adatum.com",
+		"550 5.7.1 relay-denied: Relaying to adatum.com needs you to sign in (port 587)",
+		'-'},
+	{"", "local=web to=b@adatum.com",
 		"550 5.7.1 relay-denied: Relaying to adatum.com is only for clients that "
 		"mx.example.org knows",
 		'-'},
@@ -210,8 +213,12 @@ static const struct row rows[] = {
 	{"refuse if sender not owned", "cert=SHA256:00aa from=alice@example.org",
 		"550 5.7.1 sender-not-owned", 't'},
 	{"refuse if sender not owned", "local=web from=web@mx.example.org", "accept", 'f'},
-	{"refuse if sender not owned", "local=web from=root@mx.example.org",
+	{"refuse if sender not owned", "local=web owned=web: from=root@mx.example.org",
 		"550 5.7.1 sender-not-owned", 't'},
+	{"refuse if sender not owned", "local=web from=root@mx.example.org",
+		"451 4.3.0 store-unknown", '?'},
+	{"refuse if sender not owned",
+		"local=web owned=web:root@mx.example.org from=root@mx.example.org", "accept", 'f'},
 	{"refuse if sender not owned",
 		"client=192.0.2.1 lease=carol owned=carol:c@a.example from=alice@example.org",
 		"550 5.7.1 sender-not-owned", 't'},
@@ -269,8 +276,35 @@ static const struct row rows[] = {
 	{"refuse if from ours unless from owned", "client=192.0.2.1 author=alice@example.org",
 		"accept", 'f'},
 	{"refuse if from not owned", "client=192.0.2.1 author=x@a.example",
-		"550 5.7.1 from-not-owned: You may not write as x@a.example in From", 't'},
+		"550 5.7.1 from-not-owned: You may not write as x@a.example in From or Sender",
+		't'},
 	{"refuse if from not owned", "client=192.0.2.1 author=alice@example.org", "accept", 'f'},
+	/* Sender and Resent-* are the client's as well; a stranger's are nobody's business */
+	{"refuse if from not owned",
+		"client=192.0.2.1 author=alice@example.org claim=bob@example.org", "accept", 'f'},
+	{"refuse if from not owned",
+		"client=192.0.2.1 author=alice@example.org claim=bob@example.org claim=x@a.example",
+		"550 5.7.1 from-not-owned: You may not write as x@a.example in From", 't'},
+	{"refuse if from not owned", "client=192.0.2.1 author=alice@example.org claim=unclear",
+		"550 5.7.1 from-not-owned: You may not write as anybody else in From", 't'},
+	{"refuse if from not owned", "client=198.51.100.1 author=x@a.example claim=y@a.example",
+		"accept", 'f'},
+	{"refuse if from ours unless from owned",
+		"client=192.0.2.1 author=alice@example.org claim=x@a.example",
+		"550 5.7.1 refused-author", 't'},
+	{"refuse if from not owned",
+		"account=carol owned=carol:x@a.example author=x@a.example claim=y@a.example",
+		"550 5.7.1 from-not-owned", 't'},
+	{"refuse if from not owned", "account=alice@example.org author=alice@example.org", "accept",
+		'f'},
+	{"refuse if from not owned",
+		"account=alice@example.org author=alice@example.org claim=bob@example.org",
+		"451 4.3.0 store-unknown", '?'},
+	{"refuse if from not owned", "local=web author=web@mx.example.org claim=web@mx.example.org",
+		"accept", 'f'},
+	{"refuse if from not owned",
+		"cert=SHA256:00aa author=ci@example.org claim=alice@example.org",
+		"550 5.7.1 from-not-owned", 't'},
 	{"refuse unless from owned", "", "550 5.7.1 from-not-owned", 't'},
 	{"refuse unless dkim pass", "dkim=fail", "550 5.7.20 dkim-fail", 't'},
 	{"defer unless dkim pass", "dkim=none", "450 4.7.20 dkim-deferred", 't'},
@@ -331,6 +365,7 @@ struct session {
 	struct arena *arena;
 	struct fact_answer answers[32];
 	struct counter_answer counter;
+	struct mailbox claims[4];
 	wall_ns age;
 };
 
@@ -410,6 +445,18 @@ static void header_read(struct session *s, struct slice value)
 	s->facts.header = arena_format(s->arena, "%s\r\n\r\n", raw);
 }
 
+/* Whom Sender or Resent-* names. */
+static void claim_read(struct session *s, struct slice value)
+{
+	bool has;
+
+	s->facts.claims = s->claims;
+	if (slice_is(value, SLICE("unclear")))
+		s->facts.claims_unclear = true;
+	else
+		mailbox_read(s, value, &has, &s->claims[s->facts.claim_count++]);
+}
+
 static bool client_word(struct session *s, struct slice key, struct slice value)
 {
 	struct facts *facts = &s->facts;
@@ -456,6 +503,8 @@ static bool message_word(struct session *s, struct slice key, struct slice value
 		mailbox_read(s, value, &facts->has_alias, &facts->alias);
 	else if (slice_is(key, SLICE("author")))
 		mailbox_read(s, value, &facts->has_from, &facts->from);
+	else if (slice_is(key, SLICE("claim")))
+		claim_read(s, value);
 	else if (slice_is(key, SLICE("size")))
 		facts->size = number;
 	else if (slice_is(key, SLICE("recipients")))

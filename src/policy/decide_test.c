@@ -335,7 +335,8 @@ static void networks_of_a_client_are_named(void **state)
 		{"11.0.0.1", "b", false}, {"255.255.255.255", "d b", false},
 		{"255.255.255.254", "b", false}, {"10.255.255.255", "a b", false},
 		{"9.255.255.255", "b", false},
-		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "b", false}, {"::", "b", false}};
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "b", false}, {"::2", "b", false},
+		{"::", "", false}}; /* a client that its proxy does not name */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

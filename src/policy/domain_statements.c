@@ -94,7 +94,6 @@ static void known_read(struct parser *p, struct domain_row *row)
 		return;
 	if (parser_word(p, "accounts")) {
 		row->known = KNOWN_ACCOUNTS;
-		parser_later(p, parser_last(p), LATER_MAILBOXES_ACCOUNTS);
 	} else if (parser_word(p, "asked")) {
 		row->known = KNOWN_ASKED;
 		parser_later(p, parser_last(p), LATER_MAILBOXES_ASKED);

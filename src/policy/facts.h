@@ -95,6 +95,10 @@ struct facts {
 	uint64_t recipients; /* offered so far in this transaction, this one counted */
 	bool has_from;       /* at the end of data */
 	struct mailbox from; /* the one header author */
+	/* Who else the header says stands behind it (wire/author.h, claims_find()). */
+	const struct mailbox *claims;
+	size_t claim_count;
+	bool claims_unclear;
 	bool has_header;
 	struct slice header; /* raw, at the end of data, with its empty line or without */
 	wall_ns now;         /* for `until`; 0: no grant has ended (expect) */

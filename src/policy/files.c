@@ -37,6 +37,29 @@ static bool descriptor_read_all(int fd, struct text *text)
 	}
 }
 
+/* A file may hold the private key beside its certificate; that must not get into a bundle, which
+ * every process reads and the state folder keeps. */
+static struct slice certificates_alone(struct slice bytes, struct arena *arena)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----",
+			  end[] = "-----END CERTIFICATE-----";
+	struct text kept = TEXT_GROWING;
+
+	for (const char *at; (at = memmem(bytes.at, bytes.len, begin, sizeof begin - 1));) {
+		bytes = slice_from(bytes, (size_t)(at - bytes.at));
+		const char *stop = memmem(bytes.at, bytes.len, end, sizeof end - 1);
+		if (!stop)
+			break;
+		size_t len = (size_t)(stop - bytes.at) + sizeof end - 1;
+		text_put(&kept, slice_part(bytes, 0, len));
+		text_char(&kept, '\n');
+		bytes = slice_from(bytes, len);
+	}
+	struct slice copy = arena_slice(arena, text_slice(&kept));
+	text_free(&kept);
+	return copy;
+}
+
 static void file_read(struct files *files, struct bundle_file *file)
 {
 	char *path = arena_string(files->arena, path_on_disk(files, file->path));
@@ -46,6 +69,8 @@ static void file_read(struct files *files, struct bundle_file *file)
 	file->missing = fd < 0 || !descriptor_read_all(fd, &text);
 	if (file->missing)
 		file->why = arena_slice(files->arena, slice_of(strerrordesc_np(errno)));
+	else if (file->kind == BUNDLE_CERTIFICATE)
+		file->bytes = certificates_alone(text_slice(&text), files->arena);
 	else
 		file->bytes = arena_slice(files->arena, text_slice(&text));
 	text_free(&text);

@@ -56,6 +56,7 @@ enum about {
 	ABOUT_SENDER,
 	ABOUT_SENDER_DOMAIN, /* and the list */
 	ABOUT_AUTHOR,
+	ABOUT_AUTHORS, /* who of them is not the client's */
 	ABOUT_AUTHOR_DOMAIN,
 	ABOUT_CLIENT, /* and the list */
 	ABOUT_LIST,
@@ -69,7 +70,7 @@ static const uint8_t abouts[REASONS] = {
 	[REASON_REFUSED_SENDER] = ABOUT_SENDER,
 	[REASON_DEFERRED_SENDER] = ABOUT_SENDER,
 	[REASON_SENDER_NOT_OWNED] = ABOUT_SENDER,
-	[REASON_FROM_NOT_OWNED] = ABOUT_AUTHOR,
+	[REASON_FROM_NOT_OWNED] = ABOUT_AUTHORS,
 	[REASON_REFUSED_AUTHOR] = ABOUT_AUTHOR,
 	[REASON_DEFERRED_AUTHOR] = ABOUT_AUTHOR,
 	[REASON_SENDER_UNREACHABLE] = ABOUT_SENDER_DOMAIN,
@@ -179,6 +180,18 @@ static struct slice recipient_domain(const struct mailbox *recipient)
 }
 
 /* The first argument; the second is the list's name, or ours. `clause` may be NULL. */
+/* The first who is not the client's; where that cannot be told, the author. */
+static struct slice author_not_owned(struct question *q)
+{
+	struct party *party;
+
+	for (size_t n = 0; (party = author_party(q, n)) != NULL; n++)
+		if (client_owns(q, party, true) == OWNING_NOT)
+			return n <= q->facts->claim_count ? mailbox_words(party->mailbox)
+							  : SLICE("anybody else");
+	return mailbox_words(&q->facts->from);
+}
+
 static struct slice first_argument(
 	struct question *q, enum about about, const struct clause *clause)
 {
@@ -193,6 +206,7 @@ static struct slice first_argument(
 	case ABOUT_SENDER: return mailbox_words(&facts->sender);
 	case ABOUT_SENDER_DOMAIN: return sender_domain(facts);
 	case ABOUT_AUTHOR: return mailbox_words(&facts->from);
+	case ABOUT_AUTHORS: return author_not_owned(q);
 	case ABOUT_AUTHOR_DOMAIN: return facts->from.domain;
 	case ABOUT_CLIENT: return client_words(q);
 	case ABOUT_LIST: return list_name(q, clause);
@@ -201,11 +215,56 @@ static struct slice first_argument(
 	return SLICE_NONE;
 }
 
+/* Where mail is handed in: the port of a submission listener; 0: there is none that is known. */
+static unsigned submission_port(const struct policy *policy)
+{
+	unsigned port = 0;
+
+	for (size_t i = 0; i < policy->listens.count; i++) {
+		const struct listen_line *listen = &policy->listens.at[i];
+		bool starts = listen->service == SERVICE_SUBMISSION;
+		if (starts || (listen->service == SERVICE_SUBMISSIONS && !port))
+			port = listen->address.port;
+	}
+	return port;
+}
+
+/* Some `relay for authenticated` would take it from a client that had signed in. */
+static bool signing_in_may_help(struct question *q)
+{
+	const struct policy *policy = q->policy;
+
+	if (!q->facts->has_account || q->facts->account.len || q->facts->is_local)
+		return false;
+	for (size_t i = 0; i < policy->relay_count; i++) {
+		const struct clause *clause = &policy->clauses.at[policy->relays[i]];
+		bool ended = q->facts->now && q->facts->now >= clause->place.until;
+		if (clause->credential == CREDENTIAL_AUTHENTICATED && !ended)
+			return true;
+	}
+	return false;
+}
+
+/* doc/policy.md, "Replies": whom signing in would help is told so, and where. */
+static struct slice relay_words(struct question *q)
+{
+	struct slice domain = recipient_domain(recipient_written(q->facts));
+	unsigned port = submission_port(q->policy);
+
+	if (!port)
+		return arena_format(
+			q->arena, "Relaying to %.*s needs you to sign in", SLICE_ARGS(domain));
+	return arena_format(q->arena, "Relaying to %.*s needs you to sign in (port %u)",
+		SLICE_ARGS(domain), port);
+}
+
 static struct slice finding_words(
 	struct question *q, enum reason reason, const struct clause *clause)
 {
 	enum about about = (enum about)abouts[reason];
 
+	if (reason == REASON_RELAY_DENIED && signing_in_may_help(q))
+		return relay_words(q);
 	if (!slice_has(reason_row(reason)->text, '$'))
 		return reason_row(reason)->text;
 	struct slice second =

@@ -366,6 +366,18 @@ static void client_make(struct making *m)
 	facts->helo = facts->has_helo ? slice_of(PICK(m->g, helos)) : SLICE_NONE;
 }
 
+/* Seldom it is a return path of ours, which leads back to whoever sent first. */
+static void returned_make(struct making *m)
+{
+	struct facts *facts = m->facts;
+
+	if (!chance(m->g, 4))
+		return;
+	facts->is_returned = facts->has_alias = true;
+	facts->alias = mailbox_of(m, "SRS0=q7=2A=adatum.com=b@example.org");
+	facts->recipient = mailbox_of(m, chance(m->g, 80) ? "b@adatum.com" : "alice@example.org");
+}
+
 static void recipient_make(struct making *m, const struct policy *policy)
 {
 	struct facts *facts = m->facts;
@@ -378,8 +390,23 @@ static void recipient_make(struct making *m, const struct policy *policy)
 	facts->recipient = target->target;
 	facts->has_alias = target->is_alias;
 	facts->alias = written;
+	returned_make(m);
 	facts->has_recipients = true;
 	facts->recipients = 1 + generate_below(m->g, 4);
+}
+
+/* Sender and Resent-* are rare, and rarer still more than one. */
+static void claims_make(struct making *m)
+{
+	struct facts *facts = m->facts;
+	struct mailbox *claims = ARENA_ARRAY(m->arena, struct mailbox, 2);
+	size_t count = !facts->has_from || chance(m->g, 70) ? 0 : chance(m->g, 80) ? 1 : 2;
+
+	for (size_t i = 0; i < count; i++)
+		claims[i] = mailbox_of(m, senders[1 + generate_below(m->g, COUNT(senders) - 2)]);
+	facts->claims = claims;
+	facts->claim_count = count;
+	facts->claims_unclear = facts->has_from && chance(m->g, 5);
 }
 
 static void message_make(struct making *m, bool end)
@@ -393,6 +420,7 @@ static void message_make(struct making *m, bool end)
 	facts->has_from = end && chance(m->g, 93);
 	if (facts->has_from)
 		facts->from = mailbox_of(m, senders[1 + generate_below(m->g, COUNT(senders) - 2)]);
+	claims_make(m);
 	facts->has_header = end && chance(m->g, 90);
 	facts->header = facts->has_header && chance(m->g, 50) ? slice_of(header) : SLICE_NONE;
 }

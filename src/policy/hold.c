@@ -125,6 +125,16 @@ size_t policy_relays(const struct policy *policy, const uint32_t **clauses)
 	return policy->relay_count;
 }
 
+struct slice policy_certificate_account(const struct policy *policy, struct slice fingerprint)
+{
+	for (size_t i = 0; i < policy->certificates.count; i++) {
+		const struct certificate_row *row = &policy->certificates.at[i];
+		if (row->account.len && slice_is_nocase(row->fingerprint, fingerprint))
+			return row->account;
+	}
+	return SLICE_NONE;
+}
+
 struct slice policy_certificate(const struct policy *policy, struct slice name)
 {
 	const void *at = map_get(policy->certificate_names, name);

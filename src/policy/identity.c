@@ -145,14 +145,15 @@ enum owning lease_owns(struct question *q, struct party *party, mono_ns within)
 	return whole;
 }
 
-/* Leases come from POP sessions and from `postern grant` for accounts: where the configuration has
+/* Leases come from POP sessions and from other login servers: where the configuration listens for
  * neither, nobody is asked for them. It must not depend on `relay for recent-pop`: one more grant
  * would change who a client is known as, and so refuse more. */
 bool policy_has_leases(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->listens.count; i++)
 		if (policy->listens.at[i].service == SERVICE_POP3 ||
-			policy->listens.at[i].service == SERVICE_POP3S)
+			policy->listens.at[i].service == SERVICE_POP3S ||
+			policy->listens.at[i].service == SERVICE_GRANTS)
 			return true;
 	return false;
 }
@@ -188,6 +189,11 @@ enum identity_kind identity_of(struct question *q, const struct certificate_row 
 	return facts->has_client ? IDENTITY_NOBODY : IDENTITY_UNKNOWN;
 }
 
+bool policy_has_accounts(const struct policy *policy)
+{
+	return policy->settings.accounts_kind.len > 0;
+}
+
 static enum owning networks_own(struct question *q, struct party *party, bool author)
 {
 	for (const struct piece *piece = question_piece(q); piece; piece = piece->around) {
@@ -198,8 +204,8 @@ static enum owning networks_own(struct question *q, struct party *party, bool au
 	return OWNING_NOT;
 }
 
-/* A program of this host may use its user's name at this host, and what the store says that an
- * account of that name owns. */
+/* A program of this host may use its user's name at this host, and what accounts say that an
+ * account of that name owns, where there are accounts. */
 static enum owning local_user_owns(struct question *q, struct party *party)
 {
 	struct slice user = q->facts->local_user;
@@ -208,7 +214,9 @@ static enum owning local_user_owns(struct question *q, struct party *party)
 
 	if (address_is_party(q, own, party))
 		return OWNING_YES;
-	return question_answer(q, FACT_OWNED, user) ? account_owns(q, user, party) : OWNING_NOT;
+	return policy_has_accounts(q->policy) || question_answer(q, FACT_OWNED, user)
+		       ? account_owns(q, user, party)
+		       : OWNING_NOT;
 }
 
 enum owning client_owns(struct question *q, struct party *party, bool author)
@@ -226,6 +234,49 @@ enum owning client_owns(struct question *q, struct party *party, bool author)
 	case IDENTITY_NETWORK: return networks_own(q, party, author);
 	}
 	return OWNING_UNKNOWN;
+}
+
+/* ---- who stands behind a message ---- */
+
+/* In place of a field that does not hold exactly one address: an address nobody owns but who may
+ * use any. */
+static const struct mailbox unclear_claim = {.domain = SLICE("\n"), .text = SLICE("@\n")};
+
+static struct party *claims_of(struct question *q)
+{
+	const struct facts *facts = q->facts;
+	size_t count = facts->claim_count + facts->claims_unclear;
+
+	if (!q->claims && count > 0) {
+		q->claims = ARENA_ARRAY(q->arena, struct party, count);
+		for (size_t i = 0; i < count; i++)
+			q->claims[i] =
+				(struct party){.mailbox = i < facts->claim_count ? &facts->claims[i]
+										 : &unclear_claim};
+	}
+	return q->claims;
+}
+
+struct party *author_party(struct question *q, size_t n)
+{
+	if (n == 0)
+		return &q->from;
+	return n <= q->facts->claim_count + q->facts->claims_unclear ? &claims_of(q)[n - 1] : NULL;
+}
+
+enum owning client_owns_authors(struct question *q)
+{
+	enum owning whole = client_owns(q, &q->from, true);
+	struct party *claim;
+
+	for (size_t n = 1; whole != OWNING_NOBODY && whole != OWNING_NOT &&
+			   (claim = author_party(q, n)) != NULL;
+		n++) {
+		enum owning owning = client_owns(q, claim, true);
+		if (owning != OWNING_YES)
+			whole = owning;
+	}
+	return whole;
 }
 
 /* ---- what is open ---- */
@@ -248,7 +299,9 @@ bool owning_open(struct question *q, struct party *party, struct slice *account)
 	const struct certificate_row *certificate;
 	enum identity_kind kind = identity_of(q, &certificate);
 
-	*account = q->facts->account;
+	*account = kind == IDENTITY_LOCAL_USER ? q->facts->local_user : q->facts->account;
+	if (kind == IDENTITY_LOCAL_USER)
+		return local_user_owns(q, party) == OWNING_UNKNOWN;
 	if (kind == IDENTITY_ACCOUNT)
 		return account_owns(q, *account, party) == OWNING_UNKNOWN;
 	return kind == IDENTITY_LEASE && lease_open(q, party, 0, account);

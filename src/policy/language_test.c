@@ -69,12 +69,29 @@ static void settings_are_read(void **state)
 		{"tls certificate \"/c\" key \"/k\"\ntls client-ca \"/a\"\n", ""},
 		{"tls certificate \"/c\"\n", "*1:21: error: the statement ends too early; expected "
 					     "key"},
-		{"tls certificate \"/c\" key \"/k\"\ntls certificate \"/d\" key \"/l\"\n",
+		{"tls certificate \"/c\" key \"/k\"\ntls certificate \"/d\" key \"/l\"\n", ""},
+		{"tls certificate \"/c\" key \"/k\"\ntls certificate \"/c\" key \"/l\"\n",
+			"*2:17: error: this certificate is written already; one `tls certificate` "
+			"for each"},
+		{"tls client-ca \"/c\"\ntls client-ca \"/d\"\n",
 			"*2:5: error: this is written already; one of the two"},
-		{"tls cert \"/c\"\n", "*1:5: error: unexpected \"cert\"; expected certificate or "
-				      "client-ca"},
+		{"tls trust \"/a\"\n", ""},
+		{"tls trust \"/a\"\ntls trust \"/b\"\n",
+			"*2:5: error: this is written already; one of the two"},
+		{"tls cert \"/c\"\n", "*1:5: error: unexpected \"cert\"; expected certificate, "
+				      "client-ca or trust"},
 		{"accounts sqlite \"/a\"\n", ""},
 		{"accounts postgresql \"host=db\"\n", ""},
+		{"accounts sqlite \"/a\" domain Example.ORG\n", ""},
+		{"accounts sqlite \"/a\" domain a.example domain b.example\n",
+			"*1:39: error: this is written already; one of the two"},
+		{"accounts file \"a\"\n", "*1:15: error: this path depends on where the daemon "
+					  "is started; one that begins with /"},
+		{"accounts ldap \"ldap://h/b\" bind \"cn=a\" password-file \"/p\"\n", ""},
+		{"accounts ldap \"ldap://h/b\" bind \"cn=a\"\n",
+			"*1:39: error: the statement ends too early; expected password-file"},
+		{"accounts sqlite \"/a\" bind \"cn=a\" password-file \"/p\"\n",
+			"*1:22: error: unexpected \"bind\"; expected domain"},
 		{"accounts sqlit \"/a\"\n", "*1:10: error: unknown word \"sqlit\"; did you mean "
 					    "\"sqlite\"?"},
 		{"accounts file \"/a\"\naccounts file \"/b\"\n",
@@ -123,6 +140,11 @@ static void listeners_of_every_service_are_read(void **state)
 		{"listen control \"/c\" \"/c\"\n", "*1:21: error: another `listen` has*"},
 		{"network lb 10.0.0.1\nlisten smtp \"*:26\" \"*:27\" proxy from lb\n", ""},
 		{"listen smtp \"*:26\" proxy from lb\n", "*error: no network is named \"lb\"; *"},
+		{"listen local \"/run/postern/sendmail.sock\"\n", ""},
+		{"listen local \"/a\"\nlisten local \"/a\"\n",
+			"*error: another `listen` has this address and port; *"},
+		{"listen control \"/a\"\nlisten local \"/a\"\n",
+			"*error: another `listen` has this address and port; *"},
 		{"listen smtp \"*:26\" proxy lb\n", "*error: unexpected \"lb\"; expected from"},
 		{"listen web \"*:80\" proxy from lb\n", "*1:19: error: unexpected \"proxy\"; *"},
 	};
@@ -283,6 +305,9 @@ static void limits_of_mail_are_read(void **state)
 	ERRORS_HOLD(rows);
 }
 
+/* Longer than ROUTE_LOGIN_MAX. */
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static void ways_are_read(void **state)
 {
 	const struct row rows[] = {
@@ -292,6 +317,11 @@ static void ways_are_read(void **state)
 		{"deliver * if account \"a@b.example\" via mx tls dane\n"
 		 "deliver * if group g via mx\ndeliver * via mx\n",
 			""},
+		{"deliver * via \"h.example:587\" tls verified login \"\" password-file \"/p\"\n",
+			"*error: an empty string; the name to sign in as, in quotes"},
+		{"deliver * via \"h.example:587\" tls verified login \"" X50 X50 X50 X50 X50 "x"
+		 "\" password-file \"/p\"\n",
+			"*error: this has 251 octets: 1 to 250; the name to sign in as, in quotes"},
 		{"deliver * via \"h.example:587\" login \"me\" password-file \"/p\"\n",
 			"*error: a password is sent only to a server whose certificate is "
 			"verified; *"},
@@ -460,27 +490,15 @@ static const struct {
 	const char *text;
 	bool served;
 } laters[] = {
-	{LATER_TLS, "tls certificate \"/c\" key \"/k\"\n", true},
-	{LATER_ACCOUNTS, "accounts file \"/x\"\n", true},
+	{LATER_ACCOUNTS_POSTGRESQL, "accounts postgresql \"host=db\"\n", false},
 	{LATER_SIGN, "sign a.example selector s key \"/k\"\n", true},
 	{LATER_JOURNAL_SIZE, "journal size 10 GB\n", true},
 	{LATER_JOURNAL_HIDE, "journal hide local parts after 7 days\n", true},
-	{LATER_LIMITS_FOR, "network a 10.0.0.1\nlimits for network a errors 5\n", true},
-	{LATER_LIMITS_PER_ADDRESS, "limits connections 50 per address\n", true},
-	{LATER_SUBMISSION, "listen submission \"*:587\"\n", false},
-	{LATER_SUBMISSIONS, "listen submissions \"*:465\"\n", false},
 	{LATER_LMTP_SERVICE, "listen lmtp \"*:24\"\n", false},
-	{LATER_POP3, "listen pop3 \"*:110\"\n", false},
-	{LATER_POP3S, "listen pop3s \"*:995\"\n", false},
 	{LATER_WEB, "listen web \"*:80\"\n", false},
-	{LATER_PROXY, "network a 10.0.0.1\nlisten smtp \"*:26\" proxy from a\n", false},
-	{LATER_MAILBOXES_ACCOUNTS, "domain a.example mailboxes accounts deliver via mx\n", false},
+	{LATER_PROXY_POP, "network a 10.0.0.1\nlisten pop3 \"*:110\" proxy from a\n", false},
 	{LATER_MAILBOXES_ASKED, "domain a.example mailboxes asked deliver via mx\n", false},
-	{LATER_DELIVER_LMTP, "domain a.example any recipient deliver lmtp \"/l\"\n", false},
-	{LATER_TLS_VERIFIED, "deliver * via \"h.example\" tls verified\n", false},
 	{LATER_TLS_DANE, "deliver * via mx tls dane\n", false},
-	{LATER_LOGIN, "deliver * via \"h.example\" tls verified login \"a\" password-file \"/p\"\n",
-		false},
 };
 
 static void what_has_no_effect_yet_is_warned_of_and_the_unserved_refused(void **state)
@@ -523,20 +541,6 @@ static void a_fact_that_nobody_finds_is_warned_of_once(void **state)
 	assert_int_equal(count, 1);
 	policy_unref(policy);
 	complaints_free(&complaints);
-}
-
-static void a_credential_that_nobody_finds_is_warned_of(void **state)
-{
-	const struct row rows[] = {
-		{"relay for recent-pop\n",
-			"*1:1: warning: this version does not find who signed in by POP from there "
-			"yet: *"},
-		{"relay for local\n", "*1:1: warning: this version does not find whether it is a "
-				      "program of this host yet: *"},
-	};
-
-	(void)state;
-	WARNINGS_HOLD(rows);
 }
 
 /* ---- what is found in what was read ---- */
@@ -609,23 +613,36 @@ static void limits_of_a_network_hold_for_its_clients(void **state)
 {
 	static const struct {
 		const char *client;
-		uint64_t errors, recipients;
+		bool trusted;
+		uint64_t errors, recipients, connections, per_address, per_minute;
+		const char *counted_in;
 	} rows[] = {
-		{"192.0.2.1", 20, 1000}, {"10.0.0.1", 5, 1000},
-		{"10.1.0.1", 7, UINT64_MAX}, /* in both: the widest */
+		{"192.0.2.1", false, 20, 1000, 20000, 50, 300, ""},
+		{"192.0.2.1", true, 20, 1000, 20000, UINT64_MAX, UINT64_MAX, ""},
+		{"10.0.0.1", false, 5, 1000, 30, 50, 300, "a"},
+		{"10.0.0.1", true, 5, 1000, 30, UINT64_MAX, UINT64_MAX, "a"},
+		/* in both: the widest */
+		{"10.1.0.1", false, 7, UINT64_MAX, 40, 9, 300, "b"},
+		{"10.1.0.1", true, 7, UINT64_MAX, 40, 9, UINT64_MAX, "b"},
 	};
 	struct policy *policy = test_load("network a 10.0.0.0/8\nnetwork b 10.1.0.0/16\n"
-					  "limits for network a errors 5\n"
-					  "limits for network b errors 7, recipients unlimited\n",
+					  "limits for network b errors 7, recipients "
+					  "unlimited\tconnections 40, 9 per address\n"
+					  "limits for network a errors 5, connections 30\n",
 		NULL, 0);
 
 	(void)state;
+	assert_true(policy_has_limits_for(policy));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct address client;
 		assert_true(address_parse(slice_of(rows[i].client), &client));
-		struct session_limits limits = policy_limits_of(policy, &client);
+		struct session_limits limits = policy_limits_of(policy, &client, rows[i].trusted);
 		assert_int_equal(limits.errors, rows[i].errors);
 		assert_int_equal(limits.recipients, rows[i].recipients);
+		assert_int_equal(limits.connections, rows[i].connections);
+		assert_int_equal(limits.connections_per_address, rows[i].per_address);
+		assert_int_equal(limits.connections_per_minute, rows[i].per_minute);
+		assert_true(slice_is(limits.counted_in, slice_of(rows[i].counted_in)));
 	}
 	policy_unref(policy);
 }
@@ -688,7 +705,6 @@ int main(void)
 		cmocka_unit_test(a_range_of_answers_is_cut_into_networks),
 		cmocka_unit_test(what_has_no_effect_yet_is_warned_of_and_the_unserved_refused),
 		cmocka_unit_test(a_fact_that_nobody_finds_is_warned_of_once),
-		cmocka_unit_test(a_credential_that_nobody_finds_is_warned_of),
 		cmocka_unit_test(the_nearest_domain_that_holds_a_name_is_found),
 		cmocka_unit_test(aliases_are_found_by_address_and_by_local_part),
 		cmocka_unit_test(limits_of_a_network_hold_for_its_clients),

@@ -61,37 +61,6 @@ static void nodes_warn(const struct policy *policy, bool said[FACTS], struct com
 	}
 }
 
-/* What a grant's credential rests on. */
-static enum fact fact_of_credential(enum credential credential)
-{
-	static const enum fact facts[] = {
-		[CREDENTIAL_NETWORK] = FACT_CLIENT,
-		[CREDENTIAL_AUTHENTICATED] = FACT_ACCOUNT,
-		[CREDENTIAL_ACCOUNT] = FACT_ACCOUNT,
-		[CREDENTIAL_GROUP] = FACT_GROUPS,
-		[CREDENTIAL_CERTIFICATE] = FACT_CERTIFICATE,
-		[CREDENTIAL_RECENT_POP] = FACT_RECENT_POP,
-		[CREDENTIAL_LOCAL] = FACT_LOCAL,
-		[CREDENTIAL_LOCAL_USER] = FACT_LOCAL,
-	};
-	return facts[credential];
-}
-
-static void grants_warn(
-	const struct policy *policy, bool said[FACTS], struct complaints *complaints)
-{
-	for (size_t i = 0; i < policy->clauses.count; i++) {
-		const struct clause *clause = &policy->clauses.at[i];
-		enum fact fact = fact_of_credential(clause->credential);
-		struct token token = token_of_place(&clause->place);
-		if (clause->kind != CLAUSE_RELAY)
-			continue;
-		if (!fact_row(fact)->found && !said[fact])
-			fact_warn(fact_row(fact), &token, complaints);
-		said[fact] = true;
-	}
-}
-
 void laters_check(const struct policy *policy, struct complaints *complaints)
 {
 	bool said[FACTS] = {false};
@@ -99,7 +68,6 @@ void laters_check(const struct policy *policy, struct complaints *complaints)
 	for (size_t i = 0; i < policy->laters.count; i++)
 		use_complain(&policy->laters.at[i], SEVERITY_WARNING, complaints);
 	nodes_warn(policy, said, complaints);
-	grants_warn(policy, said, complaints);
 }
 
 /* ---- what the daemon lacks ---- */

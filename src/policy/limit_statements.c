@@ -95,7 +95,6 @@ static void connections_read(struct parser *p, struct limits_here *here)
 		uint64_t value = limit_value(p, LIMIT_NUMBER);
 		size_t row = ROW_CONNECTIONS;
 		if (parser_word(p, "per")) {
-			parser_later(p, parser_last(p), LATER_LIMITS_PER_ADDRESS);
 			row = ROW_PER_ADDRESS;
 			if (parser_word(p, "minute")) {
 				row = ROW_PER_MINUTE;
@@ -151,7 +150,6 @@ void limits_for_statement(struct parser *p)
 	struct network_limits row = {.network = UINT32_MAX, .token = *parser_peek(p)};
 	struct limits_here here = {.limits = &row.limits};
 
-	parser_later(p, &p->statement.tokens[0], LATER_LIMITS_FOR);
 	if (!parser_need(p, "network"))
 		return;
 	struct slice name =
@@ -170,29 +168,53 @@ void limits_for_statement(struct parser *p)
 /* ---- what holds for a client ---- */
 
 /* Of several networks the widest limit, so that the order of lines does not matter. */
-static void limits_widen(struct session_limits *limits, unsigned *widened,
+static bool limits_widen(struct session_limits *limits, unsigned *widened,
 	const struct network_limits *of, size_t row)
 {
 	struct session_limits copy = of->limits;
 	uint64_t *field = limit_field(limits, row), value = *limit_field(&copy, row);
 
-	if (!(of->written & 1u << row))
-		return;
-	*field = *widened & 1u << row && *field > value ? *field : value;
+	if (!(of->written & 1u << row) || (*widened & 1u << row && *field >= value))
+		return false;
+	*field = value;
 	*widened |= 1u << row;
+	return true;
 }
 
-struct session_limits policy_limits_of(const struct policy *policy, const struct address *client)
+/* Of two that say the same the smaller name counts, for the order of lines does not. */
+static void network_apply(const struct policy *policy, struct session_limits *limits,
+	unsigned *widened, const struct network_limits *of)
+{
+	struct slice name = policy->networks.at[of->network].name;
+	bool counts = false;
+
+	for (size_t row = 0; row < LIMIT_ROWS; row++)
+		counts |= limits_widen(limits, widened, of, row) && row == ROW_CONNECTIONS;
+	bool same = of->written & 1u << ROW_CONNECTIONS &&
+		    limits->connections == of->limits.connections &&
+		    slice_compare(name, limits->counted_in) < 0;
+	if (counts || same)
+		limits->counted_in = name;
+}
+
+bool policy_has_limits_for(const struct policy *policy)
+{
+	return policy->network_limits.count > 0;
+}
+
+struct session_limits policy_limits_of(
+	const struct policy *policy, const struct address *client, bool trusted)
 {
 	struct session_limits limits = policy->settings.limits;
 	const struct piece *innermost = stretch_find(policy, client);
 	unsigned widened = 0;
 
-	for (size_t i = 0; i < policy->network_limits.count; i++) {
-		const struct network_limits *of = &policy->network_limits.at[i];
-		for (size_t row = 0; row < LIMIT_ROWS; row++)
-			if (piece_is_in(innermost, of->network))
-				limits_widen(&limits, &widened, of, row);
-	}
+	for (size_t i = 0; i < policy->network_limits.count; i++)
+		if (piece_is_in(innermost, policy->network_limits.at[i].network))
+			network_apply(policy, &limits, &widened, &policy->network_limits.at[i]);
+	if (trusted && !(widened & 1u << ROW_PER_ADDRESS))
+		limits.connections_per_address = UINT64_MAX;
+	if (trusted && !(widened & 1u << ROW_PER_MINUTE))
+		limits.connections_per_minute = UINT64_MAX;
 	return limits;
 }

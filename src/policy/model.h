@@ -25,6 +25,12 @@ enum { DERIVED_MAX = 5 };
 		&(table)->at[(table)->count++])
 void table_grow(struct arena *arena, void *at, size_t *size, size_t count, size_t each);
 
+/* tls certificate "FILE" key "FILE" */
+struct tls_row {
+	struct slice certificate, key; /* paths */
+	struct token certificate_token, key_token;
+};
+
 /* What `owns` names. */
 enum owned_kind { OWNED_ADDRESS, OWNED_DOMAIN, OWNED_LIST, OWNED_ANY_SENDER, OWNED_ANY_AUTHOR };
 struct owned {
@@ -38,6 +44,7 @@ struct certificate_row {
 	struct slice name;
 	struct token name_token;
 	struct slice fingerprint; /* "SHA256:…", hex digits in lower case */
+	struct slice account;     /* it signs in as; empty: none */
 	struct owned *owns;
 	size_t owns_count;
 	bool used, relays;
@@ -273,6 +280,8 @@ struct policy {
 	uint64_t seed;
 
 	TABLE(struct listen_line) listens;
+	TABLE(struct tls_row) tls_rows;
+	struct token client_ca_token;      /* of `tls client-ca` */
 	TABLE(struct token) listen_tokens; /* of the address, by index of the line */
 	TABLE(struct network_row) networks;
 	TABLE(struct list_row) lists;

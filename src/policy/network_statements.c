@@ -168,6 +168,10 @@ void certificate_statement(struct parser *p)
 
 	row.name = parser_name(p, "a name for the certificate");
 	row.fingerprint = fingerprint_read(p);
+	if (parser_word(p, "account")) {
+		row.account = parser_string(p, "an account's name in quotes");
+		row.used = true;
+	}
 	parser_owns(p, &row.owns, &row.owns_count);
 	const void *other = map_get(policy->certificate_names, row.name);
 	if (other && !p->failed)

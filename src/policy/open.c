@@ -21,20 +21,37 @@ static struct assumed of_account(struct question *q, struct slice account, struc
 		.kind = ASSUMED_OWNS, .account = account, .key = party_plain(q, party)};
 }
 
-/* Not the atom itself is tried where it follows from others. */
-static bool atom_open(struct question *q, const struct node *node, struct assumed *open)
+static bool party_open(struct question *q, struct party *party, struct assumed *open)
+{
+	struct slice account;
+
+	if (!owning_open(q, party, &account))
+		return false;
+	*open = of_account(q, account, party);
+	return true;
+}
+
+/* What an account owns is tried, of the sender or of whoever stands behind the message. */
+static bool owned_open(struct question *q, const struct node *node, struct assumed *open)
 {
 	bool sender = node->atom == ATOM_SENDER_OWNED || node->atom == ATOM_SENDER_NOT_OWNED;
 	bool from = node->atom == ATOM_FROM_OWNED || node->atom == ATOM_FROM_NOT_OWNED;
-	struct party *party = sender ? &q->sender : &q->from;
-	struct slice account;
+	struct party *party;
 
-	if (node->atom == ATOM_TRUSTED && trust_open(q, open))
-		return true;
-	bool here = fact_is_known(q->facts, sender ? FACT_SENDER : FACT_FROM);
-	if ((sender || from) && here && owning_open(q, party, &account))
-		*open = of_account(q, account, party);
-	else
+	if (sender)
+		return fact_is_known(q->facts, FACT_SENDER) && party_open(q, &q->sender, open);
+	for (size_t n = 0;
+		from && fact_is_known(q->facts, FACT_FROM) && (party = author_party(q, n)) != NULL;
+		n++)
+		if (party_open(q, party, open))
+			return true;
+	return false;
+}
+
+/* Not the atom itself is tried where it follows from others. */
+static bool atom_open(struct question *q, const struct node *node, struct assumed *open)
+{
+	if ((node->atom != ATOM_TRUSTED || !trust_open(q, open)) && !owned_open(q, node, open))
 		*open = (struct assumed){.kind = ASSUMED_TERM, .at = node->term};
 	return true;
 }

@@ -13,6 +13,8 @@ const char *service_text(enum service service)
 		[SERVICE_POP3S] = "pop3s",
 		[SERVICE_CONTROL] = "control",
 		[SERVICE_WEB] = "web",
+		[SERVICE_LOCAL] = "local",
+		[SERVICE_GRANTS] = "grants",
 	};
 	return names[service];
 }
@@ -78,10 +80,16 @@ static bool listen_address(struct slice text, struct listen_line *listen)
 	return address_parse_port(text, &listen->address);
 }
 
+/* A Unix socket. */
+static bool takes_path(enum service service)
+{
+	return service == SERVICE_CONTROL || service == SERVICE_LOCAL || service == SERVICE_GRANTS;
+}
+
 static bool listens_meet(const struct listen_line *a, const struct listen_line *b)
 {
-	if (a->service == SERVICE_CONTROL || b->service == SERVICE_CONTROL)
-		return a->service == b->service && slice_is(a->path, b->path);
+	if (takes_path(a->service) || takes_path(b->service))
+		return slice_is(a->path, b->path);
 	return a->any == b->any && a->address.port == b->address.port && a->address.port != 0 &&
 	       (a->any || address_is(&a->address, &b->address));
 }
@@ -102,20 +110,22 @@ static enum later later_of(enum service service)
 {
 	static const enum later rows[SERVICES] = {
 		[SERVICE_SMTP] = LATERS,
-		[SERVICE_SUBMISSION] = LATER_SUBMISSION,
-		[SERVICE_SUBMISSIONS] = LATER_SUBMISSIONS,
+		[SERVICE_SUBMISSION] = LATERS,
+		[SERVICE_SUBMISSIONS] = LATERS,
 		[SERVICE_LMTP] = LATER_LMTP_SERVICE,
-		[SERVICE_POP3] = LATER_POP3,
-		[SERVICE_POP3S] = LATER_POP3S,
+		[SERVICE_POP3] = LATERS,
+		[SERVICE_POP3S] = LATERS,
 		[SERVICE_CONTROL] = LATERS,
 		[SERVICE_WEB] = LATER_WEB,
+		[SERVICE_LOCAL] = LATERS,
+		[SERVICE_GRANTS] = LATERS,
 	};
 	return rows[service];
 }
 
 static void listen_read(struct parser *p, struct listen_line listen)
 {
-	bool is_path = listen.service == SERVICE_CONTROL;
+	bool is_path = takes_path(listen.service);
 	struct slice text = parser_string(
 		p, is_path ? "a path in quotes" : "an address and port in quotes, like \"*:25\"");
 
@@ -137,11 +147,11 @@ static void proxy_read(struct parser *p, enum service service, size_t first)
 {
 	const struct token *token = parser_peek(p);
 
-	if (service == SERVICE_CONTROL || service == SERVICE_WEB || !parser_word(p, "proxy"))
+	if (takes_path(service) || service == SERVICE_WEB || !parser_word(p, "proxy"))
 		return;
-	parser_later(p, token, LATER_PROXY);
+	if (service == SERVICE_POP3 || service == SERVICE_POP3S)
+		parser_later(p, token, LATER_PROXY_POP);
 	parser_need(p, "from");
-	token = parser_peek(p);
 	for (size_t i = first; i < p->policy->listens.count && !p->failed; i++) {
 		p->policy->listens.at[i].has_proxy = true;
 		parser_name_use(p, false, NAME_OF_LISTEN, (uint32_t)i);

@@ -172,6 +172,7 @@ static void policy_compile(struct policy *policy)
 {
 	policy->settings.listens = policy->listens.at;
 	policy->settings.listen_count = policy->listens.count;
+	tls_lines_settle(policy);
 	nodes_compile(policy);
 	clauses_compile(policy);
 	stretches_build(policy);

@@ -47,6 +47,8 @@ enum service {
 	SERVICE_POP3S,
 	SERVICE_CONTROL,
 	SERVICE_WEB,
+	SERVICE_LOCAL,  /* programs of this host, through `sendmail` */
+	SERVICE_GRANTS, /* other login servers, for leases */
 	SERVICES
 };
 const char *service_text(enum service service);
@@ -54,15 +56,19 @@ struct listen_line {
 	enum service service;
 	struct address address;
 	bool any;          /* "*": v6 only and v4, two sockets */
-	struct slice path; /* control */
+	struct slice path; /* control, local */
 	bool has_proxy;    /* peers in that network speak for their clients, nobody else may */
 	uint32_t proxy;    /* index of the network */
+};
+struct tls_line {
+	struct slice certificate, key; /* paths */
 };
 enum line_ends { LINE_ENDS_STRICT, LINE_ENDS_NORMALISE };
 struct session_limits { /* postern.conf(5), LIMITS; UINT64_MAX is unlimited */
 	uint64_t connections, errors, unknown_recipients, no_ops, recipients, header_bytes;
 	mono_ns idle, transaction;
 	uint64_t connections_per_address, connections_per_minute; /* both of each address */
+	struct slice counted_in; /* the network whose own `connections` holds; empty: everybody's */
 };
 struct settings {
 	struct slice hostname, state, user, resolver, postmaster;
@@ -72,10 +78,17 @@ struct settings {
 	uint64_t message_size;
 	mono_ns retry_for, retry_first, retry_most;
 	mono_ns journal_keep;
-	uint64_t journal_size;                                /* UINT64_MAX: unlimited */
-	mono_ns journal_hide;                                 /* local parts, after; NEVER */
-	struct slice tls_certificate, tls_key, tls_client_ca; /* paths; empty: not written */
-	struct slice accounts_kind, accounts_where;           /* "sqlite", its argument */
+	uint64_t journal_size;      /* UINT64_MAX: unlimited */
+	mono_ns journal_hide;       /* local parts, after; NEVER */
+	const struct tls_line *tls; /* certificates, in the order written; none: our own */
+	size_t tls_count;
+	struct slice tls_client_ca; /* a path; empty: not written */
+	struct slice tls_trust; /* roots that servers we send to are held to; empty: the system's */
+	struct slice accounts_kind, accounts_where; /* "sqlite", its argument */
+	struct slice accounts_domain; /* behind names without one; empty: they stay alone */
+	/* Tokens: who is asked, as whom, and the member of the answer that names the account. */
+	struct slice tokens_url, tokens_login, tokens_password_file, tokens_name;
+	struct slice accounts_bind, accounts_password_file; /* of ldap; empty: anonymous */
 	enum line_ends line_ends; /* bare LF in data: refused, or normalised */
 	struct session_limits limits;
 	const struct listen_line *listens;
@@ -83,13 +96,24 @@ struct settings {
 };
 const struct settings *policy_settings(const struct policy *policy);
 /* The limits of a session with this client: `limits`, and what `limits for network` says of the
- * networks it is in (of several, the widest). */
-struct session_limits policy_limits_of(const struct policy *policy, const struct address *client);
+ * networks it is in (of several, the widest). A trusted client has those of each address only where
+ * a `limits for` writes them. */
+struct session_limits policy_limits_of(
+	const struct policy *policy, const struct address *client, bool trusted);
+bool policy_has_limits_for(const struct policy *policy); /* else `limits` alone holds */
 /* What the configuration asks of a daemon that this version does not do and that may not be left
  * out (a submission port without signing in): each an error in `complaints`. The daemon does not
  * start or reload with such a policy; check, trial and expect take it, with a warning. False: there
  * is nothing of that kind. */
 bool policy_cannot_serve(const struct policy *policy, struct complaints *complaints);
+/* Files of `tls` that are not in the bundle or hold no certificate; the daemon does not start with
+ * them, trial and replay do not need them. False: there are none. */
+bool policy_lacks_certificates(const struct policy *policy, const struct bundle *bundle,
+	enum severity severity, struct complaints *complaints);
+/* A complaint about the certificate or the key of a `tls certificate` line, at its place. */
+void policy_complain_of_tls(const struct policy *policy, size_t line, bool of_key,
+	enum severity severity, struct slice what, struct slice right,
+	struct complaints *complaints);
 
 /* ---- decisions ---- */
 enum verdict { VERDICT_ACCEPT, VERDICT_REFUSE, VERDICT_DEFER };
@@ -190,6 +214,9 @@ size_t policy_expand(const struct policy *policy, const struct mailbox *recipien
 
 /* Whether the address is in a domain of ours. */
 bool policy_is_ours(const struct policy *policy, const struct mailbox *mailbox);
+/* Whether the address is in the network of this index (struct listen_line, proxy). */
+bool policy_network_has(
+	const struct policy *policy, uint32_t network, const struct address *address);
 
 /* After-data clauses that could tell these two recipients of one message apart: a stranger is asked
  * to send the second in a transaction of its own (452 4.5.3). */
@@ -198,6 +225,11 @@ bool policy_tells_apart(const struct policy *policy, const struct facts *first,
 /* Whether the client is known as someone (an account, certificate, local user, lease, or network
  * that owns): its messages are split after the data. */
 bool policy_knows_client(
+	const struct policy *policy, const struct facts *facts, struct arena *arena);
+
+/* Whether the client is let relay for what it is (a network, an account), or known as someone: what
+ * waits last when there is not room for everybody. */
+bool policy_favours_client(
 	const struct policy *policy, const struct facts *facts, struct arena *arena);
 
 /* An atom, or `not` and an atom, in the policy's own words: `trial --fact`. False with words in
@@ -227,6 +259,8 @@ void facts_settle(const struct policy *policy, struct facts *facts);
 
 /* The fingerprint of a declared certificate, or `name` itself if it is one; else empty. */
 struct slice policy_certificate(const struct policy *policy, struct slice name);
+/* The account that a declared certificate signs in as (AUTH EXTERNAL); empty: none. */
+struct slice policy_certificate_account(const struct policy *policy, struct slice fingerprint);
 /* The `relay for` clauses, by index. */
 size_t policy_relays(const struct policy *policy, const uint32_t **clauses);
 /* The facts as they would be if the client held what this `relay for` names; `words` says how, like
@@ -275,15 +309,20 @@ struct route {
 	enum route_kind kind;
 	enum route_tls tls;
 	uint16_t port;
-	bool private_too;    /* a `deliver` or `domain` line names this domain */
-	struct slice target; /* as packets/delivery.h says */
-	struct slice key;    /* the same for messages that may share a connection */
+	bool private_too;                  /* a `deliver` or `domain` line names this domain */
+	struct slice target;               /* as packets/delivery.h says */
+	struct slice login, password_file; /* ROUTE_HOSTS; empty: no signing in */
+	struct slice key;                  /* the same for messages that may share a connection */
 	struct clause_place place;
 };
 /* How mail for this recipient leaves, chosen at each attempt. False: two lines of one rank are both
  * true, or an unknown condition: defer with 451 4.3.5. The default is `via mx`. */
 bool policy_route(const struct policy *policy, const struct facts *facts,
 	const struct mailbox *recipient, struct arena *arena, struct route *route) MUST_USE;
+
+/* The password files that `login` names, as written, each once. In `arena`. */
+size_t policy_password_files(
+	const struct policy *policy, struct arena *arena, const struct slice **files);
 
 struct signing {
 	struct slice domain, selector,

@@ -28,7 +28,7 @@ static void ask_everything(const struct policy *policy, const struct facts *fact
 	if (policy_route(policy, facts, &facts->recipient, arena, &route))
 		panic_if(route.key.len == 0, "a route without a key");
 	policy_knows_client(policy, facts, arena);
-	policy_limits_of(policy, &facts->client);
+	policy_limits_of(policy, &facts->client, facts->listener.len > 0);
 }
 
 static void decide_something(const struct policy *policy, struct slice fact)

@@ -228,36 +228,40 @@ static void variable_unset(struct trying *t)
 	derived_forget(t);
 }
 
-/* The least rank that fires, and the open item of least rank before it (NULL: all is decided). */
-static const struct item *least_open(struct trying *t, unsigned *fires)
+/* The least rank that fires, and what to try of the open item of least rank before it; false: all
+ * is decided. What is unknown and cannot be tried (nobody is asked for it) does not fire. */
+static bool least_open(struct trying *t, unsigned *fires, struct assumed *variable)
 {
-	const struct item *open = NULL;
+	unsigned open = RANK_NONE;
 
 	*fires = t->base;
 	for (size_t i = 0; i < t->item_count; i++) {
 		struct item *item = &t->items[i];
+		struct assumed part;
 		if (item->kind != ITEM_DENIED && item->rank >= *fires)
 			continue;
 		enum truth value = item_value(t->d, item);
 		if (value == TRUE_)
 			*fires = item->rank < *fires ? item->rank : *fires;
-		else if (value == UNKNOWN_ && (!open || item->rank < open->rank))
-			open = item;
+		else if (value == UNKNOWN_ && item->rank < open && item_open(t->d, item, &part)) {
+			open = item->rank;
+			*variable = part;
+		}
 	}
-	return open && open->rank < *fires ? open : NULL;
+	return open < *fires;
 }
 
 static void try_all(struct trying *t)
 {
 	struct assumed variable;
 	unsigned fires;
-	const struct item *open = least_open(t, &fires);
+	bool open = least_open(t, &fires, &variable);
 
 	if (++t->steps > STEPS_MAX || t->depth >= DEPTH_MAX) {
 		t->found = t->bound; /* more than is worth trying: all that could be */
 		return;
 	}
-	if (!open || !item_open(t->d, open, &variable)) {
+	if (!open) {
 		t->found |= verdict_of(fires);
 		return;
 	}

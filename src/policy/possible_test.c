@@ -10,7 +10,7 @@
 #include "policy/generate.h"
 #include "policy/testing.h"
 
-enum { SESSIONS = 20, CANDIDATES_MAX = 8, SLOTS_MAX = 40, COMPLETIONS_MAX = 3000 };
+enum { SESSIONS = 20, CANDIDATES_MAX = 16, SLOTS_MAX = 40, COMPLETIONS_MAX = 3000 };
 
 static struct generator random_source = {.state = 20261124};
 static struct generated configuration;
@@ -117,22 +117,38 @@ static void zone_add(struct completing *c, enum fact fact, const char *zone)
 	}
 }
 
-/* Every set of the two. */
-static void sets_add(struct completing *c, enum fact fact, struct slice argument, struct slice one,
-	struct slice other)
+/* Every set of them. */
+static void sets_add(struct completing *c, enum fact fact, struct slice argument,
+	const struct slice *all, unsigned count)
 {
 	struct slot *slot = slot_add(c, fact, argument);
-	struct slice *both = ARENA_ARRAY(c->arena, struct slice, 2);
 
 	if (!slot)
 		return;
-	both[0] = one;
-	both[1] = other;
-	slot->count = 4;
-	for (unsigned i = 1; i < 4; i++) {
-		slot->candidates[i].texts = i == 2 ? both + 1 : both;
-		slot->candidates[i].text_count = i == 3 ? 2 : 1;
+	slot->count = 1u << count;
+	assert_true(slot->count <= CANDIDATES_MAX);
+	for (unsigned set = 0; set < slot->count; set++) {
+		struct slice *texts = ARENA_ARRAY(c->arena, struct slice, count);
+		slot->candidates[set].texts = texts;
+		for (unsigned i = 0; i < count; i++)
+			if (set >> i & 1)
+				texts[slot->candidates[set].text_count++] = all[i];
 	}
+}
+
+/* Of everybody whom the client could be known as; what matters is who stands in the message. */
+static void owned_add(struct completing *c)
+{
+	static const char *const accounts[] = {"alice@example.org", "carol", "x@a.example"};
+	struct slice parties[4] = {c->facts.sender.text, c->facts.from.text};
+	unsigned count = 2;
+
+	for (size_t i = 0; i < c->facts.claim_count && count < 4; i++)
+		parties[count++] = c->facts.claims[i].text;
+	for (size_t i = 0; i < 3; i++)
+		sets_add(c, FACT_OWNED, slice_of(accounts[i]), parties, count);
+	if (c->facts.is_local)
+		sets_add(c, FACT_OWNED, c->facts.local_user, parties, count);
 }
 
 static void numbers_add(
@@ -176,7 +192,7 @@ static void slots_make(struct completing *c, const struct facts *facts)
 	static const char *const names[] = {
 		"", "a.isp.example", "b.isp.example", "other.example", NULL};
 	static const uint64_t truths[] = {0, 1}, scores[] = {3, 8, 15};
-	static const char *const accounts[] = {"alice@example.org", "carol", "x@a.example"};
+	static const struct slice groups[] = {SLICE("staff"), SLICE("pupils")};
 
 	results_add(c, FACT_CLIENT_NAME, names);
 	results_add(c, FACT_SPF, spf);
@@ -190,10 +206,8 @@ static void slots_make(struct completing *c, const struct facts *facts)
 	zone_add(c, FACT_HELO_LISTED, "dbl.example");
 	zone_add(c, FACT_SENDER_DOMAIN_LISTED, "dbl.example");
 	zone_add(c, FACT_LINK_LISTED, "dbl.example");
-	sets_add(c, FACT_GROUPS, SLICE_NONE, SLICE("staff"), SLICE("pupils"));
-	for (size_t i = 0; i < 3; i++)
-		sets_add(c, FACT_OWNED, slice_of(accounts[i]), c->facts.sender.text,
-			c->facts.from.text);
+	sets_add(c, FACT_GROUPS, SLICE_NONE, groups, 2);
+	owned_add(c);
 	numbers_add(c, FACT_SENDER_UNREACHABLE, truths, 2);
 	numbers_add(c, FACT_MAILBOX, truths, 2);
 	numbers_add(c, FACT_VIRUS, truths, 2);

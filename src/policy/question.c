@@ -250,3 +250,17 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 	*trusted = index_trust(&q) == TRUE_;
 	text_free(&text);
 }
+
+bool policy_favours_client(
+	const struct policy *policy, const struct facts *facts, struct arena *arena)
+{
+	struct question q = question_of(policy, facts, STAGE_CONNECT, arena);
+
+	return index_trust(&q) == TRUE_ || policy_knows_client(policy, facts, arena);
+}
+
+bool policy_network_has(
+	const struct policy *policy, uint32_t network, const struct address *address)
+{
+	return piece_is_in(stretch_find(policy, address), network);
+}

@@ -84,11 +84,98 @@ static bool is_in_file(struct reference *r, const struct mailbox *mailbox, uint3
 static bool in_network(struct reference *r, uint32_t network)
 {
 	const struct network_row *row = &r->policy->networks.at[network];
+	bool somewhere = r->facts->has_client && !address_is_nobody(&r->facts->client);
 
-	for (size_t i = 0; r->facts->has_client && i < row->net_count; i++)
+	for (size_t i = 0; somewhere && i < row->net_count; i++)
 		if (network_contains(&row->nets[i], &r->facts->client))
 			return true;
 	return false;
+}
+
+/* ---- what is given ---- */
+
+/* Whole words are compared, as people write them. */
+static bool same_words(struct reference *r, const struct node *a, const struct node *b)
+{
+	struct text one = TEXT_GROWING, other = TEXT_GROWING;
+
+	text_atom(&one, r->policy, a);
+	text_atom(&other, r->policy, b);
+	bool same = slice_is(text_slice(&one), text_slice(&other)) && a->number == b->number &&
+		    slice_is(a->text, b->text);
+	text_free(&one);
+	text_free(&other);
+	return same;
+}
+
+/* Of two different kinds: one that cannot be without the other, and two that cannot both be. */
+static int follows_from_another(enum atom given, bool is, enum atom asked)
+{
+	static const enum atom needs[][2] = {{ATOM_TLS_VERIFIED, ATOM_TLS},
+		{ATOM_ACCOUNT, ATOM_AUTHENTICATED}, {ATOM_GROUP, ATOM_AUTHENTICATED}};
+	static const enum atom apart[][2] = {{ATOM_CLIENT_NAMED, ATOM_CLIENT_UNNAMED},
+		{ATOM_SENDER_OWNED, ATOM_SENDER_NOT_OWNED}, {ATOM_FROM_OWNED, ATOM_FROM_NOT_OWNED}};
+	int value = -1;
+
+	for (size_t i = 0; i < 3; i++) {
+		const enum atom *n = needs[i], *a = apart[i];
+		if (is && given == n[0] && asked == n[1])
+			value = YES;
+		if (!is && given == n[1] && asked == n[0])
+			value = NO;
+		if (is && ((given == a[0] && asked == a[1]) || (given == a[1] && asked == a[0])))
+			value = NO;
+	}
+	return value;
+}
+
+/* `wide` holds wherever `narrow` does. */
+static bool is_wider(const struct node *wide, const struct node *narrow)
+{
+	enum atom_argument argument = atom_row((enum atom)wide->atom)->argument;
+
+	return argument == TAKES_PATTERN ? slice_matches(narrow->text, wide->text)
+					 : wide->number <= narrow->number;
+}
+
+/* -1: nothing follows. */
+static int follows_from(const struct node *given, bool is, const struct node *asked)
+{
+	enum atom_argument argument = atom_row((enum atom)asked->atom)->argument;
+	bool zone = argument == TAKES_ZONE;
+
+	if (given->atom != asked->atom)
+		return follows_from_another((enum atom)given->atom, is, (enum atom)asked->atom);
+	if (argument == TAKES_ACCOUNT)
+		return is && !slice_is_nocase(given->text, asked->text) ? NO : -1;
+	if (argument == TAKES_RESULT || argument == TAKES_POLICY)
+		return is ? NO : -1;
+	if (zone && !slice_is(given->text, asked->text))
+		return -1;
+	if (zone) /* a list that lists at all is taken to give each answer */
+		return given->net_count == 0 ? yes_no(is) : is && asked->net_count == 0 ? YES : -1;
+	if (argument == TAKES_NOTHING) /* leases of any age; users by name apart */
+		return asked->text.len == 0 ? yes_no(is) : -1;
+	if (argument != TAKES_SIZE && argument != TAKES_NUMBER && argument != TAKES_PATTERN)
+		return -1;
+	if (is)
+		return is_wider(asked, given) ? YES : -1;
+	return is_wider(given, asked) ? NO : -1;
+}
+
+/* What is said of the atom itself, else what follows from what is said of others; -1: nothing. */
+static int given_is(struct reference *r, const struct node *node)
+{
+	const struct facts *facts = r->facts;
+	int value = -1;
+
+	for (size_t i = 0; i < facts->given_count && value < 0; i++)
+		if (((const struct node *)facts->given[i].node)->atom == node->atom &&
+			same_words(r, facts->given[i].node, node))
+			value = yes_no(facts->given[i].is);
+	for (size_t i = 0; i < facts->given_count && value < 0; i++)
+		value = follows_from(facts->given[i].node, facts->given[i].is, node);
+	return value;
 }
 
 /* ---- ownership ---- */
@@ -160,8 +247,12 @@ static int has_lease(struct reference *r, mono_ns within)
 static int leases_may_use(struct reference *r, const struct mailbox *mailbox, mono_ns within)
 {
 	const struct fact_answer *leases = heard(r, FACT_RECENT_POP, SLICE_NONE);
+	static const struct node some = {.kind = NODE_ATOM, .atom = ATOM_RECENT_POP};
+	const struct facts *facts = r->facts;
 	int may = NO;
 
+	if ((!leases || leases->text_count == 0) && given_is(r, &some) == YES)
+		return facts->account.len > 0 ? account_may_use(r, facts->account, mailbox) : MAYBE;
 	for (size_t i = 0; leases && i < leases->text_count; i++)
 		if (lease_is_young(r, leases, i, within))
 			may = most(may, account_may_use(r, leases->texts[i], mailbox));
@@ -183,7 +274,7 @@ static int may_use(struct reference *r, const struct mailbox *mailbox, bool auth
 			SLICE_ARGS(facts->local_user), SLICE_ARGS(policy->settings.hostname));
 		if (names(r, own, mailbox))
 			return YES;
-		return heard(r, FACT_OWNED, facts->local_user)
+		return policy->settings.accounts_kind.len || heard(r, FACT_OWNED, facts->local_user)
 			       ? account_may_use(r, facts->local_user, mailbox)
 			       : NO;
 	}
@@ -225,6 +316,26 @@ static int not_owned(struct reference *r, const struct mailbox *mailbox, bool au
 	int known, may = may_use(r, mailbox, author, &known);
 
 	return mailbox->is_null ? NO : known == NO ? NO : known == MAYBE ? MAYBE : YES - may;
+}
+
+/* Of the author, and of everybody whom Sender and Resent-* name. */
+static int authors_owned(struct reference *r)
+{
+	static const struct mailbox unclear = {.domain = SLICE("\n"), .text = SLICE("@\n")};
+	const struct facts *facts = r->facts;
+	int all = owned(r, &facts->from, true);
+
+	for (size_t i = 0; i < facts->claim_count; i++)
+		all = least(all, owned(r, &facts->claims[i], true));
+	return facts->claims_unclear ? least(all, owned(r, &unclear, true)) : all;
+}
+
+static int authors_not_owned(struct reference *r)
+{
+	int known;
+
+	(void)may_use(r, &r->facts->from, true, &known);
+	return known == NO ? NO : known == MAYBE ? MAYBE : YES - authors_owned(r);
 }
 
 /* ---- the recipient ---- */
@@ -402,7 +513,7 @@ static int client_atom(struct reference *r, const struct node *node)
 	switch (node->atom) {
 	case ATOM_CLIENT:
 		return !client ? MAYBE
-			       : yes_no(facts->has_client &&
+			       : yes_no(facts->has_client && !address_is_nobody(&facts->client) &&
 					 network_contains(&node->net, &facts->client));
 	case ATOM_NETWORK: return client ? yes_no(in_network(r, node->index)) : MAYBE;
 	case ATOM_LOCAL:
@@ -478,8 +589,8 @@ static int from_atom(struct reference *r, const struct node *node)
 	case ATOM_FROM_DOMAIN: return yes_no(slice_is(from->domain, node->text));
 	case ATOM_FROM_IN: return yes_no(is_in_file(r, from, node->index));
 	case ATOM_FROM_OURS: return yes_no(is_ours(r, from));
-	case ATOM_FROM_OWNED: return owned(r, from, true);
-	case ATOM_FROM_NOT_OWNED: return not_owned(r, from, true);
+	case ATOM_FROM_OWNED: return authors_owned(r);
+	case ATOM_FROM_NOT_OWNED: return authors_not_owned(r);
 	default: return -1;
 	}
 }
@@ -557,8 +668,10 @@ static int atom_is(struct reference *r, const struct node *node)
 	static const enum atom first_sender = ATOM_SENDER,
 			       last_sender = ATOM_SENDER_DOMAIN_UNREACHABLE;
 	enum atom atom = (enum atom)node->atom;
-	int value = -1;
+	int value = given_is(r, node);
 
+	if (value >= 0)
+		return value;
 	if (atom >= first_sender && atom <= last_sender)
 		return sender_atom(r, node);
 	if (atom >= ATOM_FROM && atom <= ATOM_FROM_NOT_OWNED)
@@ -725,13 +838,17 @@ static int counter_is_full(struct reference *r, uint32_t clause)
 /* The sender of mail under a lease is its account's. */
 static int lease_suits(struct reference *r, const struct clause *clause)
 {
+	static const struct node owned_sender = {.kind = NODE_ATOM, .atom = ATOM_SENDER_OWNED};
 	const struct facts *facts = r->facts;
 
 	if (clause->credential != CREDENTIAL_RECENT_POP)
 		return YES;
 	if (!facts->has_sender)
 		return MAYBE;
-	return facts->sender.is_null ? YES : leases_may_use(r, &facts->sender, clause->within);
+	if (facts->sender.is_null)
+		return YES;
+	int given = given_is(r, &owned_sender);
+	return given >= 0 ? given : leases_may_use(r, &facts->sender, clause->within);
 }
 
 static bool is_of_alias(struct reference *r, const struct clause *clause)
@@ -845,7 +962,7 @@ static bool grants_find(struct reference *r, struct reference_decision *decision
 			decision->grant = clause->place.text;
 		decision->granted = true;
 	}
-	return decision->granted || pending;
+	return decision->granted || pending || r->facts->is_returned;
 }
 
 static bool is_risky(struct reference *r)
@@ -869,7 +986,8 @@ struct reference_decision reference_decide(struct reference *r)
 {
 	struct reference_decision decision = {.verdict = VERDICT_ACCEPT};
 	struct speaking speaking = {.verdict = VERDICT_ACCEPT};
-	static const struct node signed_in = {.kind = NODE_ATOM, .atom = ATOM_AUTHENTICATED};
+	static const struct node signed_in = {.kind = NODE_ATOM, .atom = ATOM_AUTHENTICATED},
+				 no_mailbox = {.kind = NODE_ATOM, .atom = ATOM_RECIPIENT_UNKNOWN};
 	bool late = false, submission = slice_is(r->facts->listener, SLICE("submission"));
 
 	decision.values = ARENA_ARRAY(r->arena, uint8_t, r->policy->clauses.count + 1);
@@ -878,7 +996,7 @@ struct reference_decision reference_decide(struct reference *r)
 	if (submission && r->stage >= STAGE_AUTH && in != YES)
 		speak(&speaking, STAGE_AUTH, in == NO ? VERDICT_REFUSE : VERDICT_DEFER);
 	if (r->stage >= STAGE_RCPT && r->facts->has_recipient) {
-		int unknown = is_foreign(r) ? NO : unknown_recipient(r);
+		int unknown = is_foreign(r) ? NO : atom_is(r, &no_mailbox);
 		if (is_foreign(r) && !grants_find(r, &decision, &late))
 			speak(&speaking, late ? r->stage : STAGE_RCPT, VERDICT_REFUSE);
 		if (unknown == YES || (!is_foreign(r) && is_risky(r)))

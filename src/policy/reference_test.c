@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "policy/atoms.h"
 #include "policy/generate.h"
 #include "policy/reference.h"
 #include "policy/testing.h"
@@ -58,9 +59,14 @@ static void session_print(
 			facts->answers[i].unknown ? "unknown" : "known", facts->answers[i].yes,
 			SLICE_ARGS(facts->answers[i].text), facts->answers[i].text_count,
 			facts->answers[i].address_count);
-	print_message("%.*s", SLICE_ARGS(text_slice(&text)));
+	for (size_t i = 0; i < facts->given_count; i++) {
+		text_format(&text, "  given%s ", facts->given[i].is ? "" : " not");
+		text_atom(&text, policy, facts->given[i].node);
+		text_char(&text, '\n');
+	}
+	print_message(
+		"%s%.*s", facts->is_returned ? "returned\n" : "", SLICE_ARGS(text_slice(&text)));
 	text_free(&text);
-	(void)policy;
 	(void)arena;
 }
 
@@ -95,7 +101,6 @@ static void one_session(const struct policy *policy, size_t *verdicts)
 	struct decision decision;
 
 	generate_session(&random_source, policy, arena, &session);
-	session.facts.given_count = 0;
 	policy_decide(policy, &session.facts, session.stage, arena, &decision);
 	struct reference reference = {policy, &session.facts, session.stage, arena, false};
 	struct reference_decision other = reference_decide(&reference);

@@ -12,7 +12,7 @@
 
 static const char base[] =
 	"hostname mx.ours.example\nlisten smtp \"*:25\"\nlisten submission \"*:587\"\n"
-	"accounts sqlite \"accounts.db\"\npostmaster \"p@ours.example\"\n"
+	"accounts sqlite \"/accounts.db\"\npostmaster \"p@ours.example\"\n"
 	"domain ours.example mailboxes \"boxes\" deliver via mx\n"
 	"network mine 127.0.0.0/8 198.51.100.0/28 owns any sender any author\n"
 	"relay for network mine\nrelay for authenticated\n"

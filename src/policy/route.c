@@ -60,14 +60,21 @@ static struct slice route_key(const struct route *route, struct arena *arena)
 		[ROUTE_LMTP] = "lmtp",
 		[ROUTE_MAILDIR] = "maildir",
 	};
-	return arena_format(arena, "%s %.*s %u %u", kinds[route->kind], SLICE_ARGS(route->target),
-		(unsigned)route->port, (unsigned)route->tls);
+	/* What wishes verified TLS never goes over a connection that was opened without, and
+	 * nobody's mail over one signed in as another. */
+	return arena_format(arena, "%s %.*s %u %u %.*s %.*s", kinds[route->kind],
+		SLICE_ARGS(route->target), (unsigned)route->port, (unsigned)route->tls,
+		SLICE_ARGS(route->login), SLICE_ARGS(route->password_file));
 }
 
 static struct route route_of(const struct target *target, struct clause_place place,
 	struct slice domain, bool named, struct arena *arena)
 {
-	struct route route = {.kind = target->kind, .tls = target->tls, .port = target->port};
+	struct route route = {.kind = target->kind,
+		.tls = target->tls,
+		.port = target->port,
+		.login = target->login,
+		.password_file = target->password_file};
 
 	route.place = place;
 	route.target = target->kind == ROUTE_MX ? domain : target->hosts;
@@ -101,4 +108,28 @@ bool policy_route(const struct policy *policy, const struct facts *facts,
 			 : route_of(&by_mx, (struct clause_place){.until = NEVER}, name, named,
 				   arena);
 	return true;
+}
+
+static void password_file_add(struct slice file, struct slice *list, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (slice_is(list[i], file))
+			return;
+	if (file.len)
+		list[(*count)++] = file;
+}
+
+size_t policy_password_files(
+	const struct policy *policy, struct arena *arena, const struct slice **files)
+{
+	struct slice *list =
+		ARENA_ARRAY(arena, struct slice, policy->delivers.count + policy->domains.count);
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->delivers.count; i++)
+		password_file_add(policy->delivers.at[i].target.password_file, list, &count);
+	for (size_t i = 0; i < policy->domains.count; i++)
+		password_file_add(policy->domains.at[i].target.password_file, list, &count);
+	*files = list;
+	return count;
 }

@@ -118,26 +118,106 @@ void journal_hide_statement(struct parser *p)
 
 /* ---- tls, accounts ---- */
 
-static void tls_once(struct parser *p, const struct slice *written)
+static void write_once(struct parser *p, const struct slice *written)
 {
 	if (written->len > 0)
 		parser_fail(p, parser_last(p), SLICE("this is written already"),
 			SLICE("one of the two"));
 }
 
+static bool certificate_is_written(const struct policy *policy, struct slice path)
+{
+	for (size_t i = 0; i < policy->tls_rows.count; i++)
+		if (slice_is(policy->tls_rows.at[i].certificate, path))
+			return true;
+	return false;
+}
+
+/* The key's file is opened by the daemon alone, and read by the role keys alone. */
+static void tls_certificate(struct parser *p)
+{
+	struct tls_row row = {.certificate_token = *parser_peek(p)};
+
+	row.certificate = parser_string(p, "a file's path in quotes");
+	if (!p->failed && certificate_is_written(p->policy, row.certificate))
+		parser_fail(p, parser_last(p), SLICE("this certificate is written already"),
+			SLICE("one `tls certificate` for each"));
+	parser_need(p, "key");
+	row.key_token = *parser_peek(p);
+	row.key = parser_string(p, "a file's path in quotes");
+	if (p->failed)
+		return;
+	files_want(p->files, BUNDLE_CERTIFICATE, row.certificate);
+	*TABLE_ADD(p->policy->arena, &p->policy->tls_rows) = row;
+}
+
+static void tls_client_ca(struct parser *p)
+{
+	struct settings *settings = &p->policy->settings;
+
+	write_once(p, &settings->tls_client_ca);
+	p->policy->client_ca_token = *parser_peek(p);
+	settings->tls_client_ca = parser_string(p, "a file's path in quotes");
+	if (!p->failed)
+		files_want(p->files, BUNDLE_CERTIFICATE, settings->tls_client_ca);
+}
+
 void tls_statement(struct parser *p)
 {
 	struct settings *settings = &p->policy->settings;
 
-	parser_later(p, &p->statement.tokens[0], LATER_TLS);
 	if (parser_word(p, "certificate")) {
-		tls_once(p, &settings->tls_certificate);
-		settings->tls_certificate = parser_string(p, "a file's path in quotes");
-		if (parser_need(p, "key"))
-			settings->tls_key = parser_string(p, "a file's path in quotes");
+		tls_certificate(p);
 	} else if (parser_word(p, "client-ca")) {
-		tls_once(p, &settings->tls_client_ca);
-		settings->tls_client_ca = parser_string(p, "a file's path in quotes");
+		tls_client_ca(p);
+	} else if (parser_word(p, "trust")) {
+		write_once(p, &settings->tls_trust);
+		settings->tls_trust = parser_string(p, "a file's path in quotes");
+	} else {
+		parser_unexpected(p);
+	}
+}
+
+/* Where each kind is: a path, or words of its own. */
+static const struct accounts_kind {
+	const char *name, *what;
+	bool is_path, has_bind;
+	enum later later; /* LATERS: it is built */
+} accounts_kinds[] = {
+	{"sqlite", "the database's path, in quotes", true, false, LATERS},
+	{"file", "the file's path, in quotes", true, false, LATERS},
+	{"ldap", "a URL like \"ldaps://ldap.example.org/dc=example,dc=org?uid,mail\"", false, true,
+		LATERS},
+	{"pam", "the service's name, in quotes", false, false, LATERS},
+	{"dovecot", "the path of Dovecot's auth socket, in quotes", true, false, LATERS},
+	{"postgresql", "where they are, in quotes", false, false, LATER_ACCOUNTS_POSTGRESQL},
+};
+
+/* The daemon and `postern` start in different folders and must find the same file. */
+static struct slice absolute_path(struct parser *p, const char *what)
+{
+	const struct token *token = parser_peek(p);
+	struct slice path = parser_string(p, what);
+
+	if (!p->failed && !slice_starts(path, SLICE("/")))
+		parser_fail(p, token, SLICE("this path depends on where the daemon is started"),
+			SLICE("one that begins with /"));
+	return path;
+}
+
+static void accounts_option(struct parser *p, const struct accounts_kind *kind)
+{
+	struct settings *settings = &p->policy->settings;
+
+	if (parser_word(p, "domain")) {
+		write_once(p, &settings->accounts_domain);
+		settings->accounts_domain = parser_domain(p, "the domain of names without one");
+	} else if (kind->has_bind && parser_word(p, "bind")) {
+		write_once(p, &settings->accounts_bind);
+		settings->accounts_bind = parser_string(p, "a distinguished name in quotes");
+		if (parser_need(p, "password-file"))
+			settings->accounts_password_file =
+				absolute_path(p, "a file's path in quotes");
 	} else {
 		parser_unexpected(p);
 	}
@@ -145,14 +225,19 @@ void tls_statement(struct parser *p)
 
 void accounts_statement(struct parser *p)
 {
-	static const char *const kinds[] = {"sqlite", "postgresql", "ldap", "file"};
+	struct settings *settings = &p->policy->settings;
 
-	parser_later(p, &p->statement.tokens[0], LATER_ACCOUNTS);
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (!parser_word(p, kinds[i]))
+	for (size_t i = 0; i < sizeof accounts_kinds / sizeof *accounts_kinds; i++) {
+		const struct accounts_kind *kind = &accounts_kinds[i];
+		if (!parser_word(p, kind->name))
 			continue;
-		p->policy->settings.accounts_kind = slice_of(kinds[i]);
-		p->policy->settings.accounts_where = parser_string(p, "where they are, in quotes");
+		if (kind->later != LATERS)
+			parser_later(p, parser_last(p), kind->later);
+		settings->accounts_kind = slice_of(kind->name);
+		settings->accounts_where =
+			kind->is_path ? absolute_path(p, kind->what) : parser_string(p, kind->what);
+		while (!p->failed && !parser_at_end(p))
+			accounts_option(p, kind);
 		return;
 	}
 	parser_unexpected(p);

@@ -22,6 +22,8 @@ void tls_statement(struct parser *p);
 void accounts_statement(struct parser *p);
 void widest_statement(struct parser *p);
 void line_ends_statement(struct parser *p);
+/* token_statement.c */
+void tokens_statement(struct parser *p);
 /* limit_statements.c */
 void limits_statement(struct parser *p);
 void limits_for_statement(struct parser *p);

@@ -115,6 +115,8 @@ const struct piece *stretch_find(const struct policy *policy, const struct addre
 {
 	size_t low = 0, high = policy->stretch_count; /* the stretch is in [low, high) */
 
+	if (address_is_nobody(address))
+		return NULL;
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 		if (memcmp(policy->stretches[middle].first, address->bytes, 16) <= 0)

@@ -91,7 +91,21 @@ void terms_number(struct policy *policy)
 
 /* ---- given ---- */
 
-/* Atoms of which one excludes, or needs, the other. */
+/* Atoms of which one excludes, or needs, the other: given, whether it is so, asked, its value. */
+#define BONDS(BOND)                                                                                \
+	BOND(CLIENT_UNNAMED, true, CLIENT_NAMED, FALSE_)                                           \
+	BOND(CLIENT_NAMED, true, CLIENT_UNNAMED, FALSE_)                                           \
+	BOND(SENDER_OWNED, true, SENDER_NOT_OWNED, FALSE_)                                         \
+	BOND(SENDER_NOT_OWNED, true, SENDER_OWNED, FALSE_)                                         \
+	BOND(FROM_OWNED, true, FROM_NOT_OWNED, FALSE_)                                             \
+	BOND(FROM_NOT_OWNED, true, FROM_OWNED, FALSE_)                                             \
+	BOND(TLS_VERIFIED, true, TLS, TRUE_)                                                       \
+	BOND(TLS, false, TLS_VERIFIED, FALSE_)                                                     \
+	BOND(ACCOUNT, true, AUTHENTICATED, TRUE_)                                                  \
+	BOND(GROUP, true, AUTHENTICATED, TRUE_)                                                    \
+	BOND(AUTHENTICATED, false, ACCOUNT, FALSE_)                                                \
+	BOND(AUTHENTICATED, false, GROUP, FALSE_)
+
 struct bond {
 	enum atom given;
 	bool is;
@@ -99,19 +113,22 @@ struct bond {
 	enum truth value;
 };
 static const struct bond bonds[] = {
-	{ATOM_CLIENT_UNNAMED, true, ATOM_CLIENT_NAMED, FALSE_},
-	{ATOM_CLIENT_NAMED, true, ATOM_CLIENT_UNNAMED, FALSE_},
-	{ATOM_SENDER_OWNED, true, ATOM_SENDER_NOT_OWNED, FALSE_},
-	{ATOM_SENDER_NOT_OWNED, true, ATOM_SENDER_OWNED, FALSE_},
-	{ATOM_FROM_OWNED, true, ATOM_FROM_NOT_OWNED, FALSE_},
-	{ATOM_FROM_NOT_OWNED, true, ATOM_FROM_OWNED, FALSE_},
-	{ATOM_TLS_VERIFIED, true, ATOM_TLS, TRUE_},
-	{ATOM_TLS, false, ATOM_TLS_VERIFIED, FALSE_},
-	{ATOM_ACCOUNT, true, ATOM_AUTHENTICATED, TRUE_},
-	{ATOM_GROUP, true, ATOM_AUTHENTICATED, TRUE_},
-	{ATOM_AUTHENTICATED, false, ATOM_ACCOUNT, FALSE_},
-	{ATOM_AUTHENTICATED, false, ATOM_GROUP, FALSE_},
+#define BOND(given, is, asked, value) {ATOM_##given, (is), ATOM_##asked, (value)},
+	BONDS(BOND)
+#undef BOND
 };
+
+/* A proof asks for millions of pairs without a bond: a bit says which atoms have one at all. */
+static const uint64_t bound =
+#define BOND(given, is, asked, value) UINT64_C(1) << ATOM_##given | UINT64_C(1) << ATOM_##asked |
+	BONDS(BOND) 0;
+#undef BOND
+_Static_assert(ATOMS <= 64, "a bit for each atom");
+
+static bool is_bound(const struct node *node)
+{
+	return bound >> node->atom & 1;
+}
 
 static bool follows_by_bond(
 	const struct node *given, bool is, const struct node *asked, enum truth *value)
@@ -189,15 +206,21 @@ static bool follows(const struct node *given, bool is, const struct node *asked,
 bool given_value(struct question *q, const struct node *node, enum truth *value)
 {
 	const struct facts *facts = q->facts;
+	const bool may_follow = is_bound(node);
 
-	for (size_t i = 0; i < facts->given_count; i++)
-		if (node_is_alike(facts->given[i].node, node)) {
+	for (size_t i = 0; i < facts->given_count; i++) {
+		const struct node *given = facts->given[i].node;
+		if (given->atom == node->atom && node_is_alike(given, node)) {
 			*value = facts->given[i].is ? TRUE_ : FALSE_;
 			return true;
 		}
-	for (size_t i = 0; i < facts->given_count; i++)
-		if (follows(facts->given[i].node, facts->given[i].is, node, value))
+	}
+	for (size_t i = 0; i < facts->given_count; i++) {
+		const struct node *given = facts->given[i].node;
+		if ((given->atom == node->atom || (may_follow && is_bound(given))) &&
+			follows(given, facts->given[i].is, node, value))
 			return true;
+	}
 	return false;
 }
 

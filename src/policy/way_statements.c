@@ -13,7 +13,6 @@ static void tls_read(struct parser *p, struct target *target)
 		target->tls = ROUTE_TLS_MAY;
 	} else if (parser_word(p, "verified")) {
 		target->tls = ROUTE_TLS_VERIFIED;
-		parser_later(p, parser_last(p), LATER_TLS_VERIFIED);
 	} else if (parser_word(p, "dane")) {
 		target->tls = ROUTE_TLS_DANE;
 		parser_later(p, parser_last(p), LATER_TLS_DANE);
@@ -22,13 +21,23 @@ static void tls_read(struct parser *p, struct target *target)
 	}
 }
 
+/* No longer than a job to out may carry. */
+static struct slice login_word(struct parser *p, const char *expected)
+{
+	struct slice word = parser_string(p, expected);
+
+	if (!p->failed && word.len > ROUTE_LOGIN_MAX)
+		parser_fail_format(p, parser_last(p), expected, "this has %zu octets: 1 to %d",
+			word.len, ROUTE_LOGIN_MAX);
+	return word;
+}
+
 /* login STRING password-file STRING; the file is read by whoever signs in. */
 static void login_read(struct parser *p, struct target *target)
 {
-	parser_later(p, parser_last(p), LATER_LOGIN);
-	target->login = parser_string(p, "the name to sign in as, in quotes");
+	target->login = login_word(p, "the name to sign in as, in quotes");
 	if (parser_need(p, "password-file"))
-		target->password_file = parser_string(p, "a file's path in quotes");
+		target->password_file = login_word(p, "a file's path in quotes");
 }
 
 /* A password never goes to whoever answers there. */
@@ -154,7 +163,6 @@ static struct target lmtp_read(struct parser *p)
 	struct text hosts = TEXT_GROWING;
 	const struct token *token = parser_peek(p);
 
-	parser_later(p, parser_last(p), LATER_DELIVER_LMTP);
 	bool is_path = token->kind == TOKEN_STRING && slice_starts(token->text, SLICE("/"));
 	if (is_path) {
 		target.hosts = parser_string(p, "a path");

@@ -40,6 +40,8 @@ static void put_last(struct text *json, const struct last_words *last)
 	if (last->reason != REASON_NONE)
 		json_put_text(
 			json, SLICE(",\"reason\":"), reason_row((enum reason)last->reason)->name);
+	struct delivery_tls tls = last_tls(last);
+	json_put_tls(json, &tls);
 	text_char(json, '}');
 }
 

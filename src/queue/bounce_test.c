@@ -308,6 +308,7 @@ static void hostile_words_end_neither_a_field_nor_a_part(void **state)
 	job_answer(&world->jobs[0], OUTCOME_FAILED, 550,
 		"no\r\nAction: delivered\r\n\r\n--report-0-\r\n\x1b[2J\xff\xfe");
 	assert_int_equal(world->report_count, 1);
+	assert_says(0, reason_row(REASON_REMOTE_REFUSED)->steps.at);
 	assert_false(says(&world->reports[0], "\r\nAction: delivered"));
 	assert_false(says(&world->reports[0], "\x1b"));
 }
@@ -342,6 +343,7 @@ static void bounced_by_the_administrator_says_so(void **state)
 	assert_int_equal(
 		recipient_act(world->schedule, &item->recipients[0], ACT_BOUNCE, world->now),
 		ACTED);
+	assert_int_equal(item->recipients[0].last->reason, REASON_REMOVED);
 	assert_true(schedule_tidy(world->schedule, item, world->now));
 	assert_int_equal(world->report_count, 1);
 	assert_says(0, "removed from the queue by the administrator");

@@ -9,20 +9,27 @@
 #include "base/panic.h"
 #include "queue/schedule.h"
 
+static struct slice keep(struct text *texts, struct slice s)
+{
+	size_t at = texts->len;
+
+	text_put(texts, s);
+	return (struct slice){texts->at + at, s.len};
+}
+
 static struct destination *destination_new(struct schedule *schedule, const struct route *route)
 {
-	size_t text = route->key.len + route->target.len;
-	struct destination *new = calloc(1, sizeof *new + text);
+	size_t size =
+		route->key.len + route->target.len + route->login.len + route->password_file.len;
+	struct destination *new = calloc(1, sizeof *new + size);
 
 	panic_if(!new, "out of memory for a destination");
-	char *at = (char *)(new + 1);
-	if (route->key.len)
-		memcpy(at, route->key.at, route->key.len);
-	if (route->target.len)
-		memcpy(at + route->key.len, route->target.at, route->target.len);
+	struct text texts = {.at = (char *)(new + 1), .size = size};
 	new->route = *route;
-	new->route.key.at = at;
-	new->route.target.at = at + route->key.len;
+	new->route.key = keep(&texts, route->key);
+	new->route.target = keep(&texts, route->target);
+	new->route.login = keep(&texts, route->login);
+	new->route.password_file = keep(&texts, route->password_file);
 	new->route.place = (struct clause_place){.line = 0};
 	new->window = WINDOW_FIRST;
 	list_init(&new->waiting);
@@ -158,6 +165,8 @@ static bool hand_over(struct schedule *schedule, const struct job *job, struct s
 		.port = route->port,
 		.private_too = route->private_too,
 		.target = route->target,
+		.login = route->login,
+		.password_file = route->password_file,
 		.recipients = indices,
 	};
 

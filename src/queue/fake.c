@@ -272,6 +272,13 @@ static struct message *mail_message(const struct fake_mail *mail, size_t count)
 			.orcpt = slice_of(mail->orcpt),
 			.notify = (uint8_t)mail->notify,
 		};
+	for (size_t i = 0; i < count; i++)
+		if (mail->refusals[i]) {
+			recipients[i].flags = ENVELOPE_RECIPIENT_REFUSED;
+			recipients[i].reply = slice_of(mail->refusals[i]);
+			recipients[i].reason =
+				slice_of(mail->reason ? mail->reason : "refused-recipient");
+		}
 	text_format(&body, "%s\r\n%s", mail->header ? mail->header : "Subject: hello\r\n",
 		mail->body ? mail->body : "Dear friend,\r\n");
 	*message = (struct message){

@@ -67,6 +67,8 @@ struct fake_mail {
 	uint8_t ret;
 	const char *envid, *orcpt, *header, *body;
 	wall_ns age;
+	const char *refusals[8]; /* beside recipients: refused after the data; the reply */
+	const char *reason;      /* theirs; NULL: refused-recipient */
 };
 #define MAIL(from, ...) (&(struct fake_mail){.sender = (from), .recipients = {__VA_ARGS__}})
 uint64_t world_mail(const struct fake_mail *mail); /* found by the schedule; its id */

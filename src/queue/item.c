@@ -24,6 +24,19 @@ struct slice last_said(const struct last_words *last)
 	return (struct slice){last->text + last->enhanced_len + last->remote_len, last->words_len};
 }
 
+struct delivery_tls last_tls(const struct last_words *last)
+{
+	const char *session = last->text + last->enhanced_len + last->remote_len + last->words_len;
+
+	return (struct delivery_tls){
+		.known = last->tls_known,
+		.wanted = last->tls_wanted,
+		.verified = last->tls_verified,
+		.session = {session, last->session_len},
+		.why = {session + last->session_len, last->why_len},
+	};
+}
+
 static struct piece keep(struct item *item, uint32_t *used, struct slice s)
 {
 	struct piece piece = {*used, (uint16_t)(s.len < UINT16_MAX ? s.len : UINT16_MAX)};
@@ -67,6 +80,28 @@ static void take_known(struct recipient *recipient, const struct stored_recipien
 	}
 }
 
+/* What the edge would have replied, had the others not been accepted: "550 5.7.1 words [why ID]".
+ */
+static void take_refusal(
+	struct recipient *recipient, const struct envelope_recipient *refused, wall_ns when)
+{
+	struct slice words = refused->reply;
+	struct slice digits = slice_cut(&words, ' ');
+	struct slice rest = words, enhanced = slice_cut(&rest, ' ');
+	struct enhanced ignored;
+	uint64_t code = 0;
+	bool has_status = enhanced_parse(enhanced, &ignored);
+
+	(void)slice_number(digits, 599, &code);
+	recipient->refused = true;
+	recipient_remember(recipient,
+		&(struct delivery_outcome){.code = (uint16_t)code,
+			.reason = (uint16_t)reason_find(refused->reason),
+			.enhanced = has_status ? enhanced : SLICE_NONE,
+			.words = has_status ? rest : words},
+		ROUTE_MX, when);
+}
+
 static void take_recipients(struct item *item, const struct envelope *envelope,
 	const struct stored_recipient *known, uint32_t used, mono_ns longest, struct moment now)
 {
@@ -82,6 +117,8 @@ static void take_recipients(struct item *item, const struct envelope *envelope,
 		recipient->forwarded = envelope->recipients[i].flags & ENVELOPE_RECIPIENT_FORWARDED;
 		recipient->address = keep(item, &used, envelope->recipients[i].address);
 		take_known(recipient, &known[i], longest, now);
+		if (envelope->recipients[i].flags & ENVELOPE_RECIPIENT_REFUSED)
+			take_refusal(recipient, &envelope->recipients[i], envelope->received);
 		if (recipient->next < item->next)
 			item->next = recipient->next;
 		/* Whether a delay was reported is not written down: once it may have been, it is

@@ -38,12 +38,13 @@ enum recipient_state {
 struct last_words {
 	uint16_t code;   /* 0: the remote said nothing */
 	uint16_t reason; /* enum reason when we and not the remote said it */
-	bool tls;
-	uint8_t route; /* enum route_kind, of the attempt */
-	uint8_t enhanced_len, remote_len;
 	uint16_t words_len;
+	uint8_t route; /* enum route_kind, of the attempt */
+	bool tls_known, tls_verified;
+	uint8_t tls_wanted; /* as struct delivery_tls says */
+	uint8_t enhanced_len, remote_len, session_len, why_len;
 	wall_ns time;
-	char text[]; /* enhanced, remote, words */
+	char text[]; /* enhanced, remote, words, the TLS session, why not */
 };
 
 struct recipient {
@@ -61,6 +62,7 @@ struct recipient {
 	bool tell_delay; /* a report of delay is to be made */
 	bool expired;    /* FAILED, and that by time */
 	bool forwarded;  /* leaves with a return path of its own */
+	bool refused;    /* after the data, by the policy: it fails when it is due */
 };
 
 struct item {
@@ -96,6 +98,7 @@ static inline struct slice recipient_address(const struct recipient *recipient)
 struct slice last_enhanced(const struct last_words *last);
 struct slice last_remote(const struct last_words *last);
 struct slice last_said(const struct last_words *last);
+struct delivery_tls last_tls(const struct last_words *last);
 
 /* Only recipients that are not done are taken over. A next attempt that is more than `longest` away
  * is due now: no wait is longer, so the clock was set back. */

@@ -24,24 +24,32 @@ void recipient_remember(struct recipient *recipient, const struct delivery_outco
 	struct slice enhanced = cut(outcome->enhanced, 15);
 	struct slice remote = cut(outcome->remote, UINT8_MAX);
 	struct slice words = cut(outcome->words, LAST_WORDS_MAX);
-	size_t size = enhanced.len + remote.len + words.len;
+	struct slice session = cut(outcome->tls.session, TLS_SESSION_MAX);
+	struct slice why = cut(outcome->tls.why, TLS_WHY_MAX);
+	size_t size = enhanced.len + remote.len + words.len + session.len + why.len;
 	struct last_words *last = malloc(sizeof *last + size);
 
 	panic_if(!last, "out of memory for what a remote said");
 	*last = (struct last_words){
 		.code = outcome->code,
 		.reason = outcome->reason < REASONS ? outcome->reason : (uint16_t)REASON_NONE,
-		.tls = outcome->tls,
+		.tls_known = outcome->tls.known,
+		.tls_verified = outcome->tls.verified,
+		.tls_wanted = outcome->tls.wanted,
 		.route = (uint8_t)route,
 		.enhanced_len = (uint8_t)enhanced.len,
 		.remote_len = (uint8_t)remote.len,
 		.words_len = (uint16_t)words.len,
+		.session_len = (uint8_t)session.len,
+		.why_len = (uint8_t)why.len,
 		.time = now,
 	};
 	struct text text = {.at = last->text, .size = size};
 	text_put(&text, enhanced);
 	text_put(&text, remote);
 	text_put(&text, words);
+	text_put(&text, session);
+	text_put(&text, why);
 	free(recipient->last);
 	recipient->last = last;
 }
@@ -93,7 +101,7 @@ uint64_t recipient_event(struct schedule *schedule, const struct recipient *reci
 		line.remote = last_remote(last);
 		put_reply(&reply, last);
 		line.reply = text_slice(&reply);
-		line.tls = last->tls;
+		line.tls = last_tls(last);
 		if (last->reason != REASON_NONE)
 			line.reason = reason_row((enum reason)last->reason)->name;
 	}

@@ -158,7 +158,9 @@ static void item_due(struct schedule *schedule, struct item *item, struct moment
 		struct recipient *recipient = &item->recipients[i];
 		if (recipient->state != RECIPIENT_WAITING)
 			continue;
-		if (recipient->next <= now.mono)
+		if (recipient->next <= now.mono && recipient->refused)
+			recipient_failed(recipient, false);
+		else if (recipient->next <= now.mono)
 			route_recipient(schedule, &facts, recipient, now);
 		else
 			recipient_wait(schedule, recipient, recipient->next);

@@ -32,7 +32,7 @@ enum {
 	AILING_JOBS_MAX = 512, /* for all destinations that could not be reached last */
 	ROUTED_A_TURN = 2000,  /* items, so that one turn is short */
 	TARGET_MAX = 2500,     /* octets of a route's target: a job must fit a packet */
-	LAST_WORDS_MAX = 400,  /* octets of the remote's words that are kept in memory */
+	LAST_WORDS_MAX = 500,  /* octets of a reply that are kept in memory: any line of our own */
 };
 
 enum report_kind { REPORT_FAILURE, REPORT_DELAY_NOTICE, REPORT_SUCCESS };

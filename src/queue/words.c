@@ -70,7 +70,9 @@ static void put_steps(struct text *text, const struct reason_row *row)
 /* Where mail is kept on this host is not told to the sender. */
 struct slice remote_shown(const struct last_words *last)
 {
-	return last->route == ROUTE_MAILDIR ? SLICE_NONE : last_remote(last);
+	bool is_path = last->route == ROUTE_MAILDIR || slice_starts(last_remote(last), SLICE("/"));
+
+	return is_path ? SLICE_NONE : last_remote(last);
 }
 
 static void put_said(struct text *text, const struct last_words *last, struct arena *arena)

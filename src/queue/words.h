@@ -10,7 +10,7 @@ struct slice report_subject(enum report_kind kind, bool believed);
 void text_report_words(struct text *text, const struct item *item, enum report_kind kind,
 	struct recipient *const *recipients, size_t count, struct slice hostname, wall_ns arrived,
 	struct arena *arena);
-/* The host that spoke; empty for a Maildir, whose path is nobody's business. */
+/* The host that spoke; empty for a Maildir and a socket, whose path is nobody's business. */
 struct slice remote_shown(const struct last_words *last);
 /* "550 5.1.1 No such user": as the remote said it, or our words. */
 struct slice last_reply(const struct last_words *last, struct arena *arena);

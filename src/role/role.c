@@ -328,6 +328,7 @@ struct life *life_begin(struct loop *loop, const struct role_kind *kind,
 		.slot = start->slot,
 		.edges = start->edges ? start->edges : 1,
 		.id_slot = start->id_slot,
+		.alone = own_process,
 		.stop_by = NEVER};
 	timer_init(&life->grace, loop, grace_is_over);
 	life->role.supervisor = channel_open(loop, fd,

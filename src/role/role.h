@@ -28,6 +28,7 @@ struct role {
 	unsigned id_slot; /* for struct id_source: unique among the processes of this start */
 	void *state;      /* the kind's own, from start() */
 	struct channel *supervisor;
+	bool alone;      /* in its process, so that the loop is its own */
 	mono_ns stop_by; /* when the grace ends; set before stop() is called, NEVER until then */
 };
 

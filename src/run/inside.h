@@ -82,6 +82,7 @@ struct loop {
 	struct event_base *base; /* the real back end */
 	struct event *alarm;
 	mono_ns alarm_at;
+	mono_ns rest; /* before the next wait; 0: none */
 
 	struct sim *sim; /* the simulated one */
 };
@@ -131,6 +132,8 @@ void io_wake(struct io *io); /* its flags were set */
 void io_recheck(struct watch *watch);
 /* One attempt; IO_DONE with *got == 0 where it would have to wait. */
 enum io_end io_try_read(struct task *task, struct io *io, char *buffer, size_t size, size_t *got);
+/* A peer that always has something ready gets no further than its deadline and its share. */
+enum io_end io_may_go_on(struct task *task);
 /* Whether a read would not wait; asks the socket. */
 bool io_has_input(struct io *io);
 enum io_end io_end_of(enum wait wait);

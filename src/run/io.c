@@ -205,8 +205,7 @@ enum io_end io_wait_writable(struct task *task, struct io *io)
 	return IO_DONE;
 }
 
-/* A peer that always has something ready gets no further than its deadline and its share. */
-static enum io_end may_go_on(struct task *task)
+enum io_end io_may_go_on(struct task *task)
 {
 	enum wait wait = task_may_go_on(task);
 
@@ -245,14 +244,13 @@ bool io_has_input(struct io *io)
 	return io->kind->peek(io) >= 0 || !would_wait();
 }
 
-enum io_end io_try_read(struct task *task, struct io *io, char *buffer, size_t size, size_t *got)
+enum io_end io_read_now(struct io *io, char *buffer, size_t size, size_t *got)
 {
-	enum io_end end = may_go_on(task);
+	ssize_t n;
 
 	*got = 0;
-	if (end != IO_DONE || !io->watch.readable)
-		return end;
-	ssize_t n;
+	if (!io->watch.readable)
+		return IO_DONE;
 	do
 		n = io->kind->read(io, buffer, size);
 	while (n < 0 && errno == EINTR);
@@ -267,6 +265,14 @@ enum io_end io_try_read(struct task *task, struct io *io, char *buffer, size_t s
 		return failure();
 	io->watch.readable = false;
 	return IO_DONE;
+}
+
+enum io_end io_try_read(struct task *task, struct io *io, char *buffer, size_t size, size_t *got)
+{
+	enum io_end end = io_may_go_on(task);
+
+	*got = 0;
+	return end == IO_DONE ? io_read_now(io, buffer, size, got) : end;
 }
 
 enum io_end io_read(struct task *task, struct io *io, char *buffer, size_t size, size_t *got)
@@ -303,7 +309,7 @@ static enum io_end write_all(struct task *task, struct io *io, struct iovec *par
 	int done = parts_skip(parts, count, 0);
 
 	while (done < count) {
-		enum io_end end = may_go_on(task);
+		enum io_end end = io_may_go_on(task);
 		if (end != IO_DONE)
 			return end;
 		ssize_t n = io->kind->write(io, parts + done, count - done);
@@ -323,6 +329,28 @@ static enum io_end write_all(struct task *task, struct io *io, struct iovec *par
 	return IO_DONE;
 }
 
+enum io_end io_write_now(struct io *io, struct slice bytes, size_t *sent)
+{
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes.at, .iov_len = bytes.len};
+	ssize_t n = -1;
+
+	*sent = 0;
+	errno = EAGAIN;
+	if (io->watch.writable) {
+		do
+			n = io->kind->write(io, &part, 1);
+		while (n < 0 && errno == EINTR);
+	}
+	if (n >= 0) {
+		*sent = (size_t)n;
+		return IO_DONE;
+	}
+	if (!would_wait())
+		return failure();
+	io->watch.writable = false;
+	return IO_DONE;
+}
+
 enum io_end io_write(struct task *task, struct io *io, struct slice bytes)
 {
 	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes.at, .iov_len = bytes.len};
@@ -338,4 +366,17 @@ enum io_end io_writev(struct task *task, struct io *io, const struct iovec *part
 	for (int i = 0; i < count; i++)
 		copy[i] = parts[i];
 	return write_all(task, io, copy, count);
+}
+
+bool io_peer_user(const struct io *io, unsigned *uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	if (io->watch.fd < 0 ||
+		getsockopt(io->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+		peer.uid == (uid_t)-1)
+		return false;
+	*uid = peer.uid;
+	return true;
 }

@@ -34,6 +34,10 @@ enum io_end io_read(
 enum io_end io_write(struct task *task, struct io *io, struct slice bytes) MUST_USE;
 enum io_end io_writev(
 	struct task *task, struct io *io, const struct iovec *parts, int count) MUST_USE;
+/* What can be read or written without waiting: IO_DONE with 0 bytes where nothing can. For TLS,
+ * whose library must not wait in the middle of a call. */
+enum io_end io_read_now(struct io *io, char *buffer, size_t size, size_t *got) MUST_USE;
+enum io_end io_write_now(struct io *io, struct slice bytes, size_t *sent) MUST_USE;
 /* Waits for one direction without doing anything; for TLS and libraries that read the descriptor
  * themselves. Those say io_drained() when they met EAGAIN, so that the next wait waits. */
 void io_drained(struct io *io);
@@ -45,6 +49,8 @@ int listen_open(const struct address *address, bool reuse_port); /* -1 and errno
 bool listen_address(int fd, struct address *address);            /* where it is bound */
 enum io_end io_accept(
 	struct task *task, struct io *listener, struct io **client, struct address *from) MUST_USE;
+/* The user id of the program at the other end of a Unix socket. False: it is none. */
+bool io_peer_user(const struct io *io, unsigned *uid);
 enum io_end io_connect(struct task *task, const struct address *to, struct io **server) MUST_USE;
 enum io_end io_connect_unix(struct task *task, const char *path, struct io **server) MUST_USE;
 

@@ -43,6 +43,11 @@ void loop_close(struct loop *loop)
 	free(loop);
 }
 
+void loop_rest(struct loop *loop, mono_ns rest)
+{
+	loop->rest = rest;
+}
+
 /* --- turns --- */
 
 static bool has_work(const struct loop *loop)

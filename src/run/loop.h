@@ -35,6 +35,10 @@ wall_ns loop_wall(struct loop *loop); /* likewise */
 /* This very moment, for measuring what something took; the simulated clock stands still. */
 mono_ns loop_mono_exact(struct loop *loop);
 
+/* The next wait begins that much later (real back end only): for a role that is told much and need
+ * answer nothing soon, so that what tells it does not wake it each time. Timers wait as well. */
+void loop_rest(struct loop *loop, mono_ns rest);
+
 /* A timer inside the object that owns it. `fire` runs in the loop, not in a task: it stores a
  * result and wakes tasks, nothing else. Setting a timer that is set moves it. */
 struct timer {

@@ -92,12 +92,24 @@ static void set_alarm(struct loop *loop, mono_ns until)
 	loop->alarm_at = until;
 }
 
+/* A signal ends it early. */
+static void take_rest(struct loop *loop)
+{
+	struct timespec rest = {loop->rest / NS_PER_S, loop->rest % NS_PER_S};
+
+	if (loop->rest)
+		nanosleep(&rest, NULL);
+	loop->rest = 0;
+}
+
 static bool wait_for_events(struct loop *loop, mono_ns until)
 {
 	bool now = until <= loop->mono;
 
-	if (!now)
+	if (!now) {
+		take_rest(loop);
 		set_alarm(loop, until);
+	}
 	event_base_loop(loop->base, now ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
 	set_clocks(loop);
 	return true;

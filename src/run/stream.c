@@ -68,6 +68,11 @@ bool stream_set_transport(struct stream *stream, const struct transport *transpo
 	return true;
 }
 
+struct io *stream_io(struct stream *stream)
+{
+	return stream->io;
+}
+
 /* --- output --- */
 
 struct text *stream_output(struct stream *stream)
@@ -160,6 +165,13 @@ static enum io_end fill_from_transport(struct task *task, struct stream *stream)
 	enum io_end end = stream_flush(task, stream);
 	size_t got = 0;
 
+	if (end == IO_DONE)
+		end = io_may_go_on(task);
+	if (end == IO_DONE && transport->wait) {
+		if (stream->end == 0)
+			give_input(stream);
+		end = transport->wait(task, transport->self);
+	}
 	if (end != IO_DONE)
 		return end;
 	make_room(stream);
@@ -265,8 +277,20 @@ void stream_consume(struct stream *stream, size_t bytes)
 	stream->scanned = 0;
 }
 
+void stream_forget(struct stream *stream)
+{
+	if (!stream->input)
+		return;
+	explicit_bzero(stream->input, stream->start);
+	explicit_bzero(stream->input + stream->end, LOOP_BUFFER - stream->end);
+}
+
 bool stream_has_input(struct stream *stream)
 {
+	if (stream->end > stream->start)
+		return true;
+	if (stream->transport.has_input)
+		return stream->transport.has_input(stream->transport.self);
 	/* An end of file is none: who says QUIT and closes has not talked out of turn. */
-	return stream->end > stream->start || stream->io->kind->peek(stream->io) > 0;
+	return stream->io->kind->peek(stream->io) > 0;
 }

@@ -19,6 +19,10 @@ struct transport {
 	enum io_end (*read)(struct task *, void *self, char *buffer, size_t size, size_t *got);
 	enum io_end (*write)(struct task *, void *self, struct slice bytes);
 	void *self;
+	/* These two may be NULL. Until a read would give something, so that no buffer is held
+	 * meanwhile; and whether it would give something now. */
+	enum io_end (*wait)(struct task *, void *self);
+	bool (*has_input)(void *self);
 };
 
 struct stream *stream_open(struct io *io); /* owns the io from here on */
@@ -26,6 +30,7 @@ void stream_close(struct stream *stream);  /* unsent output is dropped; closes t
 /* Puts `transport` between stream and io (TLS). False, and nothing changes, while bytes read but
  * not consumed are left: nothing sent before a handshake may survive it (RFC 3207 section 4.2). */
 bool stream_set_transport(struct stream *stream, const struct transport *transport) MUST_USE;
+struct io *stream_io(struct stream *stream); /* for transports; still the stream's */
 
 enum line {
 	LINE_WHOLE,    /* *line is without its CRLF, valid until the next read call */
@@ -42,6 +47,8 @@ enum line stream_line(
 /* Waits until at least one byte is there and shows all that is; stream_consume() takes some. */
 enum io_end stream_peek(struct task *task, struct stream *stream, struct slice *bytes) MUST_USE;
 void stream_consume(struct stream *stream, size_t bytes);
+/* What was consumed (a password) can be read from the buffer no more; slices of it are dead. */
+void stream_forget(struct stream *stream);
 /* Whether unconsumed bytes are here already, without waiting: what a client pipelined. Asks the
  * socket too. */
 bool stream_has_input(struct stream *stream);

@@ -15,6 +15,7 @@ static const mono_ns patience = 5 * NS_PER_S;
 struct counting {
 	struct loop *loop;
 	struct channel *channel; /* NULL: no accounts */
+	struct asker *asker;     /* uses it too; NULL: nobody does */
 	struct list waiting;     /* of struct ask */
 	struct text outbox;      /* u16 type, u16 length, body: what could not be sent */
 	uint32_t last_request;
@@ -225,19 +226,24 @@ void counting_keep(struct counting *counting, uint64_t holder, const struct coun
 
 static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
+	struct counting *counting = owner;
 	struct counting_answer answer;
 
 	(void)channel;
 	if (fd >= 0)
 		close(fd);
 	if (type == COUNTING_ANSWER && counting_answer_read(body, &answer))
-		take_answer(owner, &answer);
+		take_answer(counting, &answer);
+	else if (counting->asker)
+		asker_receive(counting->asker, type, body);
 }
 
 static void gone(void *owner, struct channel *channel)
 {
 	struct counting *counting = owner;
 
+	if (counting->asker)
+		asker_use(counting->asker, NULL);
 	channel_close(channel);
 	counting->channel = NULL;
 	LIST_EACH (struct ask, ask, &counting->waiting, link)
@@ -257,7 +263,14 @@ void counting_connect(struct counting *counting, int fd)
 	counting->channel = channel_open(counting->loop, fd,
 		(struct channel_user){
 			.receive = receive, .gone = gone, .drained = drained, .owner = counting});
+	if (counting->asker)
+		asker_use(counting->asker, counting->channel);
 	send_outbox(counting);
+}
+
+void counting_share(struct counting *counting, struct asker *asker)
+{
+	counting->asker = asker;
 }
 
 void counting_drain(struct counting *counting)
@@ -287,6 +300,8 @@ void counting_close(struct counting *counting)
 	if (!counting)
 		return;
 	panic_if(!list_is_empty(&counting->waiting), "a task still waits for counters");
+	if (counting->asker)
+		asker_use(counting->asker, NULL);
 	channel_close(counting->channel);
 	text_free(&counting->outbox);
 	free(counting);

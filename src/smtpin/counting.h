@@ -7,6 +7,7 @@
 #ifndef SMTPIN_COUNTING_H
 #define SMTPIN_COUNTING_H
 
+#include "account/asker.h"
 #include "packets/counting.h"
 #include "run/task.h"
 
@@ -16,6 +17,8 @@ struct counting *counting_open(struct loop *loop);
 void counting_close(struct counting *counting); /* no task waits in it; NULL is fine */
 /* A channel end to the (new) accounts, owned from here on. */
 void counting_connect(struct counting *counting, int fd);
+/* The asker goes over the same channel; it is closed after this. */
+void counting_share(struct counting *counting, struct asker *asker);
 void counting_drain(struct counting *counting);          /* before the end of the process */
 uint64_t counting_lost(const struct counting *counting); /* words that had no room */
 

@@ -11,11 +11,13 @@ struct edge_process {
 	struct role *role;
 	struct edge edge;
 	struct policy *prepared;
+	struct tls_contexts *prepared_tls;
 	struct offload *pool;
 	struct channel *queue, *control;
 	struct list listeners;
 	struct dns_client *names;
 	struct counting *counting;
+	struct asker *asker; /* over the channel of `counting` */
 	bool at_work;
 	struct text kept;                 /* journal lines while control is away */
 	uint64_t dropped;                 /* journal lines since control was told */

@@ -11,10 +11,32 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "policy/tls_files.h"
 #include "smtpin/edge_process.h"
+#include "smtpin/alike.h"
 
 enum { FLUSH_THREADS = 2 };
 static const mono_ns farewell_ns = 2 * NS_PER_S; /* of the grace, for last words */
+
+static void accounts_changed(void *owner, struct slice account)
+{
+	struct edge *edge = owner;
+
+	(void)account;
+	edge->accounts_changed++;
+}
+
+/* Without it mail is taken in the clear; that OpenSSL cannot be set up is no reason to take none.
+ */
+static void begin_tls(struct edge_process *process)
+{
+	char words[200];
+	struct text why = TEXT_FIXED(words);
+
+	process->edge.tls = tls_open(process->role->loop, &why);
+	if (!process->edge.tls)
+		role_log(process->role, LEVEL_ERROR, "tls", "%.*s", SLICE_ARGS(text_slice(&why)));
+}
 
 static void *edge_start(struct role *role)
 {
@@ -24,13 +46,30 @@ static void *edge_start(struct role *role)
 	process->role = role;
 	process->kept = TEXT_GROWING;
 	list_init(&process->listeners);
-	edge_open(&process->edge, role->loop, role->id_slot, role->edges, control_journal(process));
+	edge_open(&process->edge, role->loop, role->id_slot, control_journal(process));
 	process->names = process->edge.names = dns_client_open(role->loop);
 	process->edge.dns = dns_client_dns(process->names);
 	process->counting = process->edge.counting = counting_open(role->loop);
+	process->asker = process->edge.asker = asker_open(role->loop);
+	counting_share(process->counting, process->asker);
+	asker_watch(process->asker, accounts_changed, &process->edge);
+	begin_tls(process);
 	process->pool = offload_open(role->loop, FLUSH_THREADS);
 	panic_if(!process->pool, "no threads for flushing");
 	return process;
+}
+
+static bool prepare_tls(struct edge_process *process, const struct policy *policy,
+	struct slice bundle, struct text *why)
+{
+	struct arena *arena = arena_new();
+	struct tls_setup setup;
+
+	policy_tls_setup(policy, bundle, arena, &setup);
+	tls_contexts_drop(process->prepared_tls);
+	process->prepared_tls = tls_prepare(process->edge.tls, &setup, why);
+	arena_free(arena);
+	return process->prepared_tls != NULL;
 }
 
 static bool edge_prepare(void *state, struct slice bytes, struct text *why)
@@ -40,6 +79,10 @@ static bool edge_prepare(void *state, struct slice bytes, struct text *why)
 
 	if (!policy)
 		return false;
+	if (process->edge.tls && !prepare_tls(process, policy, bytes, why)) {
+		policy_unref(policy);
+		return false;
+	}
 	policy_unref(process->prepared);
 	process->prepared = policy;
 	return true;
@@ -52,6 +95,9 @@ static void edge_switch_over(void *state)
 	panic_if(!process->prepared, "a switch to a policy that was not prepared");
 	edge_use_policy(&process->edge, process->prepared);
 	process->prepared = NULL;
+	if (process->edge.tls)
+		tls_switch_over(process->edge.tls, process->prepared_tls);
+	process->prepared_tls = NULL;
 }
 
 static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
@@ -65,6 +111,8 @@ static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
 		control_open(process, fd);
 	else if (name == ROLE_RESOLVER)
 		dns_client_connect(process->names, fd);
+	else if (name == ROLE_KEYS && process->edge.tls)
+		tls_keys_peer(process->edge.tls, fd);
 	else if (name == ROLE_ACCOUNTS)
 		counting_connect(process->counting, fd);
 	else
@@ -79,16 +127,29 @@ static void secret_read(struct edge *edge, int fd)
 	close(fd);
 }
 
+static void census_read(struct edge_process *process, int fd)
+{
+	process->edge.census = census_open(fd, process->role->slot);
+	panic_if(!process->edge.census, "the count of connections cannot be mapped");
+	close(fd);
+}
+
 static void edge_grant(void *state, const struct setup_grant *what, int fd)
 {
 	struct edge_process *process = state;
 
-	panic_if(what->what != GRANT_LISTENER && what->what != GRANT_SECRET,
-		"an edge was granted %u", what->what);
 	if (what->what == GRANT_LISTENER)
 		listener_add(state, what, fd);
-	else
+	else if (what->what == GRANT_SECRET)
 		secret_read(&process->edge, fd);
+	else if (what->what == GRANT_CENSUS)
+		census_read(process, fd);
+	else if (what->what == GRANT_CERTIFICATE && process->edge.tls)
+		tls_take_self_signed(process->edge.tls, fd);
+	else if (what->what == GRANT_CERTIFICATE)
+		close(fd);
+	else
+		panic("an edge was granted %u", what->what);
 }
 
 static void edge_revoke(void *state, const struct setup_grant *what)
@@ -100,8 +161,8 @@ static void edge_go(void *state)
 {
 	struct edge_process *process = state;
 
-	panic_if(!process->edge.policy || !process->edge.writer,
-		"an edge without a policy or a queue");
+	panic_if(!process->edge.policy || !process->edge.writer || !process->edge.census,
+		"an edge without a policy, a queue or a count of connections");
 	process->at_work = true;
 	listeners_start(process);
 	role_is_ready(process->role);
@@ -115,6 +176,7 @@ static void process_close(struct edge_process *process)
 	if (process->queue)
 		channel_drain(process->queue);
 	channel_close(process->queue);
+	alike_flush(process->edge.alike);
 	if (process->control)
 		channel_drain(process->control);
 	channel_close(process->control);
@@ -122,10 +184,13 @@ static void process_close(struct edge_process *process)
 	text_free(&process->kept);
 	counting_drain(process->counting);
 	counting_close(process->counting);
+	asker_close(process->asker);
 	dns_client_close(process->names);
 	policy_unref(process->prepared);
 	offload_close(process->pool);
 	edge_close(&process->edge);
+	tls_contexts_drop(process->prepared_tls);
+	tls_close(process->edge.tls);
 	free(process);
 }
 

@@ -165,6 +165,8 @@ static void scene_open(struct scene *scene)
 	fd = listen_open(&scene->address, false);
 	assert_true(fd >= 0 && listen_address(fd, &scene->address));
 	edge_role.grant(scene->role->state, &grant, fd);
+	static const struct setup_grant census = {.what = GRANT_CENSUS};
+	edge_role.grant(scene->role->state, &census, census_new(1));
 	edge_role.go(scene->role->state);
 }
 

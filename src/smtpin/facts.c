@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a session knows, as the table of facts that decisions read. Read policy/facts.h first. */
+#include "smtpin/auth.h"
 #include "smtpin/inquiry.h"
 
 static void gather_transaction(const struct transaction *transaction, struct facts *facts)
@@ -18,6 +19,9 @@ static void gather_transaction(const struct transaction *transaction, struct fac
 	}
 	facts->has_from = transaction->has_author;
 	facts->from = transaction->author;
+	facts->claims = transaction->claims.at;
+	facts->claim_count = transaction->claims.count;
+	facts->claims_unclear = transaction->claims.unclear;
 	facts->has_header = transaction->header.len > 0;
 	facts->header = transaction->header;
 }
@@ -38,12 +42,20 @@ static void gather_recipient(const struct offered_recipient *recipient, struct f
 void facts_gather(const struct session *session, const struct offered_recipient *recipient,
 	struct facts *facts)
 {
+	const struct tls_seen *seen = session_tls(session);
+
 	*facts = (struct facts){
 		.client = session->client,
-		.has_client = true,
+		.has_client = !session->local,
+		.is_local = session->local,
+		.local_user = session_user(session),
 		.listener = session->service,
-		.has_tls = true, /* neither STARTTLS nor AUTH is offered yet */
+		.has_tls = true,
+		.tls = session_is_encrypted(session),
+		.tls_verified = seen && seen->verified,
+		.certificate = seen ? seen->certificate : SLICE_NONE,
 		.has_account = true,
+		.account = session->account,
 		.has_helo = session->helo_len > 0,
 		.helo = session_helo(session),
 		.now = loop_wall(session->edge->loop),
@@ -52,5 +64,5 @@ void facts_gather(const struct session *session, const struct offered_recipient 
 		gather_transaction(session->transaction, facts);
 	if (recipient)
 		gather_recipient(recipient, facts);
-	facts_add_answers(session, facts);
+	facts_add_answers(session, recipient, facts);
 }

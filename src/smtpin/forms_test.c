@@ -117,6 +117,61 @@ static void test_no_form_but_the_true_one_ends_the_data(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* In a chunk nothing ends the data but the count of its octets, whatever they are. */
+static const char *play_chunk(struct policy *policy, struct slice body)
+{
+	char command[64];
+	snprintf(command, sizeof command, "BDAT %zu LAST\r\n", body.len);
+	const struct slice parts[] = {SLICE("HELO a.example\r\n"),
+		SLICE("MAIL FROM:<a@sender.example>\r\n"), SLICE("RCPT TO:<bob@example.org>\r\n"),
+		slice_of(command), body, SLICE("NOOP\r\n")};
+	struct house_client client = {.house = house_open(policy_ref(policy), SPOOL_WORKS),
+		.parts = parts,
+		.part_count = sizeof parts / sizeof *parts};
+	const char *wrong = NULL;
+
+	panic_if(!address_parse(SLICE("203.0.113.9"), &client.from), "no address");
+	house_converse(&client);
+	struct slice heard = text_slice(&client.heard);
+	size_t kept = client.house->kept_count;
+	size_t answers = slice_count(heard, SLICE("250 2.0.0 kept")) +
+			 slice_count(heard, SLICE("550 5.6.0 "));
+	bool good = !has_bare_end(body) && !slice_has(body, '\0');
+	if (answers != 1 || !slice_count(heard, SLICE("250 2.0.0 ok")))
+		wrong = "not exactly one answer to the chunk, and one to what follows";
+	else if (kept && has_bare_end(client.house->kept[0]->body))
+		wrong = "a bare line end was kept";
+	else if (good && (!kept || !slice_is(client.house->kept[0]->body, body)))
+		wrong = "the message is not what was sent";
+	else if (policy == strict && kept && !good)
+		wrong = "it was taken with what DATA would not take";
+	text_free(&client.heard);
+	house_close(client.house);
+	return wrong;
+}
+
+static void test_no_form_ends_a_chunk(void **state)
+{
+	unsigned failures = 0;
+	struct policy *policies[] = {strict, normalising};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * 12 * 9; i++) {
+		struct text body = TEXT_GROWING;
+		text_put(&body, SLICE("From: a@sender.example\r\n\r\nbody"));
+		text_put(&body, befores[i / 2 % 12]);
+		text_char(&body, '.');
+		text_put(&body, afters[i / 24]);
+		text_put(&body, smuggled);
+		const char *wrong = play_chunk(policies[i % 2], text_slice(&body));
+		if (wrong)
+			fprintf(stderr, "form %zu.%zu: %s\n", i / 2 % 12, i / 24, wrong);
+		failures += wrong != NULL;
+		text_free(&body);
+	}
+	assert_int_equal(failures, 0);
+}
+
 static unsigned sextet(char c)
 {
 	const char *digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -168,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_form_but_the_true_one_ends_the_data),
+		cmocka_unit_test(test_no_form_ends_a_chunk),
 		cmocka_unit_test(test_no_published_sequence_ends_the_data),
 	};
 	char text[512];

@@ -2,12 +2,15 @@
 /* EHLO and HELO (RFC 5321 section 4.1.1.1), and what we offer. */
 #include <string.h>
 
+#include "smtpin/auth.h"
+#include "smtpin/encrypt.h"
 #include "smtpin/inquiry.h"
 #include "smtpin/refuse.h"
 
 /* What has no argument; SIZE and LIMITS stand behind it. Each line is a promise kept elsewhere. */
 static const char extensions[] = "250-PIPELINING\r\n"          /* RFC 2920 */
 				 "250-8BITMIME\r\n"            /* RFC 6152 */
+				 "250-CHUNKING\r\n"            /* RFC 3030 */
 				 "250-SMTPUTF8\r\n"            /* RFC 6531 */
 				 "250-ENHANCEDSTATUSCODES\r\n" /* RFC 2034 */
 				 "250-DSN\r\n";                /* RFC 3461 */
@@ -19,14 +22,18 @@ static void say_number(struct text *out, struct slice before, uint64_t number)
 	text_put(out, SLICE("\r\n"));
 }
 
-static void say_extensions(struct text *out, const struct settings *settings)
+static void say_extensions(struct session *session, const struct settings *settings)
 {
+	struct text *out = stream_output(session->stream);
+
 	text_put(out, SLICE(extensions));
+	starttls_offer(session, out);             /* RFC 3207 */
+	auth_offer(session, out);                 /* RFC 4954 */
 	if (settings->message_size != UINT64_MAX) /* RFC 1870 */
 		say_number(out, SLICE("250-SIZE "), settings->message_size);
 	else
 		text_put(out, SLICE("250-SIZE\r\n"));
-	say_number(out, SLICE("250-LIMITS RCPTMAX="), recipients_most(settings)); /* RFC 9422 */
+	say_number(out, SLICE("250-LIMITS RCPTMAX="), recipients_most(session)); /* RFC 9422 */
 	text_put(out, SLICE("250 HELP\r\n"));
 }
 
@@ -61,7 +68,7 @@ static void greet(struct session *session, struct slice rest, bool extended)
 	text_put(out, settings->hostname);
 	text_put(out, SLICE(" at your service\r\n"));
 	if (extended)
-		say_extensions(out, settings);
+		say_extensions(session, settings);
 	facts_ask(session, STAGE_HELO);
 }
 

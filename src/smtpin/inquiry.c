@@ -5,13 +5,18 @@
 #include "base/panic.h"
 #include "dns/client.h"
 #include "facts/of_dns.h"
+#include "smtpin/of_accounts.h"
+
+#define ACCOUNT_MOMENT NS_PER_S /* what accounts said in it is not asked anew */
 
 struct inquiry {
 	struct list link; /* of the session's, when it has ended */
 	struct session *session;
 	struct arena *arena;
 	struct list questions;
-	size_t answered;
+	size_t asked, answered;
+	mono_ns began;
+	uint64_t changed; /* of the edge's accounts_changed, when it began */
 	struct task_group group;
 };
 
@@ -19,7 +24,8 @@ struct question {
 	struct list link;   /* of its inquiry */
 	struct list queued; /* of the edge's, while too many are at work */
 	struct inquiry *inquiry;
-	struct slice domain; /* it asks about; empty: none, or the client */
+	struct slice domain;            /* it asks about; empty: none, or the client */
+	struct account_subject account; /* of what accounts is asked */
 	mono_ns until;
 	bool done;
 	struct fact_answer answer; /* fact and argument from the beginning */
@@ -45,6 +51,9 @@ static enum wait ask(struct task *task, const struct question *question, struct 
 	const struct inquiry *inquiry = question->inquiry;
 	struct slice why;
 
+	if (fact_is_of_accounts(answer->fact))
+		return fact_of_accounts(task, inquiry->session->edge->asker, &question->account,
+			inquiry->arena, answer);
 	if (list_is_believed(question, &why))
 		return fact_of_dns(task, inquiry->session->edge->dns, &inquiry->session->client,
 			question->domain, inquiry->arena, answer);
@@ -107,26 +116,59 @@ static void start_queued(struct edge *edge)
 		question_start(LIST_OBJECT(struct question, list_take(&edge->questions), queued));
 }
 
-static void question_begin(struct inquiry *inquiry, const struct wanted *wanted)
+/* What accounts is asked about lives as long as the question. */
+static struct account_subject account_subject(const struct facts *facts, struct inquiry *inquiry)
+{
+	struct account_subject subject = {.client = &inquiry->session->client,
+		.account = arena_slice(inquiry->arena, facts->account)};
+
+	if (facts->has_recipient) {
+		struct mailbox *recipient = ARENA_NEW(inquiry->arena, struct mailbox);
+		*recipient = facts->recipient;
+		recipient->local = arena_slice(inquiry->arena, recipient->local);
+		recipient->domain = arena_slice(inquiry->arena, recipient->domain);
+		recipient->text = arena_slice(inquiry->arena, recipient->text);
+		subject.recipient = recipient;
+	}
+	return subject;
+}
+
+static struct question *question_new(
+	struct inquiry *inquiry, const struct wanted *wanted, const struct facts *facts)
 {
 	const struct session *session = inquiry->session;
 	const struct transaction *transaction = session->transaction;
-	struct edge *edge = session->edge;
 	struct question *question = ARENA_NEW(inquiry->arena, struct question);
 
 	*question = (struct question){
 		.inquiry = inquiry,
-		.domain = fact_domain(wanted->fact, session_helo(session),
-			transaction ? &transaction->mail.sender : NULL, inquiry->arena),
-		.until = loop_mono(edge->loop) + ANSWER_PATIENCE,
+		.until = loop_mono(session->edge->loop) + ANSWER_PATIENCE,
 		.answer = {.fact = wanted->fact,
 			.argument = arena_slice(inquiry->arena, wanted->argument)},
 	};
-	list_append(&inquiry->questions, &question->link);
-	if (!fact_is_of_dns(wanted->fact))
+	if (fact_is_of_accounts(wanted->fact))
+		question->account = account_subject(facts, inquiry);
+	else
+		question->domain = fact_domain(wanted->fact, session_helo(session),
+			transaction ? &transaction->mail.sender : NULL, inquiry->arena);
+	return question;
+}
+
+/* The newest first: it is the one that is looked for next. */
+static void question_begin(
+	struct inquiry *inquiry, const struct wanted *wanted, const struct facts *facts)
+{
+	struct edge *edge = inquiry->session->edge;
+	struct question *question = question_new(inquiry, wanted, facts);
+
+	inquiry->asked++;
+	list_prepend(&inquiry->questions, &question->link);
+	if (!fact_is_of_dns(wanted->fact) && !fact_is_of_accounts(wanted->fact))
 		question_fail(question, SLICE("this version does not find it out"));
-	else if (!edge->dns)
+	else if (fact_is_of_dns(wanted->fact) && !edge->dns)
 		question_fail(question, SLICE("there is no resolver"));
+	else if (fact_is_of_accounts(wanted->fact) && !edge->asker)
+		question_fail(question, SLICE("accounts is away"));
 	else if (edge->asking < ASKING_MOST)
 		question_start(question);
 	else
@@ -142,6 +184,8 @@ static struct inquiry *inquiry_new(struct session *session)
 
 	inquiry->session = session;
 	inquiry->arena = arena;
+	inquiry->began = loop_mono(session->edge->loop);
+	inquiry->changed = session->edge->accounts_changed;
 	list_init(&inquiry->questions);
 	group_init(&inquiry->group, session->edge->loop);
 	return inquiry;
@@ -151,39 +195,58 @@ static struct inquiry *inquiry_new(struct session *session)
 static struct inquiry *inquiry_for(struct session *session, enum fact fact)
 {
 	enum stage stage = fact_row(fact)->stage;
-	struct inquiry **inquiry = stage == STAGE_CONNECT ? &session->of_client
-				   : stage == STAGE_HELO  ? &session->of_helo
-							  : &session->transaction->inquiry;
+	struct inquiry **inquiry = fact_is_of_recipient(fact) ? &session->transaction->of_recipients
+				   : fact_is_of_accounts(fact) ? &session->of_account
+				   : stage == STAGE_CONNECT    ? &session->of_client
+				   : stage == STAGE_HELO       ? &session->of_helo
+							       : &session->transaction->inquiry;
 
 	if (!*inquiry)
 		*inquiry = inquiry_new(session);
 	return *inquiry;
 }
 
-/* Those there are, NULL between them. */
+/* Those there are, NULL between them; without what was asked about recipients. */
+enum { INQUIRIES = 4 };
 struct inquiries {
-	struct inquiry *at[3];
+	struct inquiry *at[INQUIRIES];
 };
 
 static struct inquiries inquiries_of(const struct session *session)
 {
 	const struct transaction *transaction = session->transaction;
 
-	return (struct inquiries){
-		{session->of_client, session->of_helo, transaction ? transaction->inquiry : NULL}};
+	return (struct inquiries){{session->of_client, session->of_helo, session->of_account,
+		transaction ? transaction->inquiry : NULL}};
+}
+
+static struct question *question_of_recipient(
+	const struct session *session, enum fact fact, const struct mailbox *recipient)
+{
+	struct inquiry *inquiry = session->transaction ? session->transaction->of_recipients : NULL;
+
+	if (!inquiry)
+		return NULL;
+	LIST_EACH (struct question, question, &inquiry->questions, link)
+		if (question->answer.fact == fact &&
+			slice_is(question->account.recipient->text, recipient->text))
+			return question;
+	return NULL;
 }
 
 static struct question *question_find(
-	const struct session *session, enum fact fact, struct slice argument)
+	const struct session *session, const struct wanted *wanted, const struct facts *facts)
 {
 	struct inquiries all = inquiries_of(session);
 
-	for (size_t i = 0; i < 3; i++) {
+	if (fact_is_of_recipient(wanted->fact))
+		return question_of_recipient(session, wanted->fact, &facts->recipient);
+	for (size_t i = 0; i < INQUIRIES; i++) {
 		if (!all.at[i])
 			continue;
 		LIST_EACH (struct question, question, &all.at[i]->questions, link)
-			if (question->answer.fact == fact &&
-				slice_is_nocase(question->answer.argument, argument))
+			if (question->answer.fact == wanted->fact &&
+				slice_is_nocase(question->answer.argument, wanted->argument))
 				return question;
 	}
 	return NULL;
@@ -201,6 +264,18 @@ void inquiry_end(struct session *session, struct inquiry **inquiry)
 	*inquiry = NULL;
 }
 
+/* What is still being asked is as new as can be. */
+void inquiry_refresh(struct session *session)
+{
+	const struct inquiry *inquiry = session->of_account;
+	const struct edge *edge = session->edge;
+
+	if (inquiry && inquiry->answered == inquiry->asked &&
+		(loop_mono(edge->loop) - inquiry->began >= ACCOUNT_MOMENT ||
+			inquiry->changed != edge->accounts_changed))
+		inquiry_end(session, &session->of_account);
+}
+
 /* They have been cancelled, so this takes a turn; it is waited for even when we are cancelled. */
 void inquiries_reap(struct task *task, struct session *session)
 {
@@ -216,18 +291,33 @@ void inquiries_reap(struct task *task, struct session *session)
 
 /* ---- facts ---- */
 
-void facts_add_answers(const struct session *session, struct facts *facts)
+const struct fact_answer *inquiry_of_mailbox(
+	const struct session *session, const struct offered_recipient *recipient)
+{
+	if (recipient->known)
+		return recipient->known;
+	const struct question *question =
+		question_of_recipient(session, FACT_MAILBOX, &recipient->mailbox);
+	return question && question->done ? &question->answer : NULL;
+}
+
+void facts_add_answers(const struct session *session, const struct offered_recipient *recipient,
+	struct facts *facts)
 {
 	struct inquiries all = inquiries_of(session);
-	size_t count = 0;
+	const struct fact_answer *mailbox =
+		recipient ? inquiry_of_mailbox(session, recipient) : NULL;
+	size_t count = mailbox != NULL;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < INQUIRIES; i++)
 		count += all.at[i] ? all.at[i]->answered : 0;
 	if (!count)
 		return;
 	struct fact_answer *answers = ARENA_ARRAY(session->scratch, struct fact_answer, count);
 	facts->answers = answers;
-	for (size_t i = 0; i < 3; i++) {
+	if (mailbox)
+		answers[facts->answer_count++] = *mailbox;
+	for (size_t i = 0; i < INQUIRIES; i++) {
 		if (!all.at[i])
 			continue;
 		LIST_EACH (struct question, question, &all.at[i]->questions, link)
@@ -249,8 +339,9 @@ static size_t begin_wanted(struct session *session, const struct facts *facts, e
 		policy_wanted(session_policy(session), facts, stage, session->scratch, wanted);
 
 	for (size_t i = 0; i < count; i++)
-		if (!question_find(session, (*wanted)[i].fact, (*wanted)[i].argument))
-			question_begin(inquiry_for(session, (*wanted)[i].fact), &(*wanted)[i]);
+		if (!question_find(session, &(*wanted)[i], facts))
+			question_begin(
+				inquiry_for(session, (*wanted)[i].fact), &(*wanted)[i], facts);
 	return count;
 }
 
@@ -266,16 +357,15 @@ void facts_ask(struct session *session, enum stage stage)
 }
 
 /* False while one of them is open. What has had its time ends without an answer. */
-static bool some_answered(
-	struct session *session, const struct wanted *wanted, size_t count, mono_ns *until)
+static bool some_answered(struct session *session, const struct facts *facts,
+	const struct wanted *wanted, size_t count, mono_ns *until)
 {
 	mono_ns now = loop_mono(session->edge->loop);
 	bool some = false;
 
 	*until = NEVER;
 	for (size_t i = 0; i < count; i++) {
-		struct question *question =
-			question_find(session, wanted[i].fact, wanted[i].argument);
+		struct question *question = question_find(session, &wanted[i], facts);
 		if (!question->done && question->until <= now)
 			question_fail(question, SLICE("no answer in time"));
 		some |= question->done;
@@ -299,7 +389,7 @@ bool facts_await(struct task *task, struct session *session,
 			needs_answers(session) ? begin_wanted(session, facts, stage, &wanted) : 0;
 		if (!count)
 			return true;
-		if (some_answered(session, wanted, count, &until))
+		if (some_answered(session, facts, wanted, count, &until))
 			continue;
 		mono_ns outer = task_limit(task, until - loop_mono(session->edge->loop));
 		end = gate_wait(task, &session->answered, "answers about a client");

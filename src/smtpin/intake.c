@@ -3,6 +3,7 @@
 #include "smtpin/intake.h"
 
 #include "smtpin/refuse.h"
+#include "smtpin/submission.h"
 
 enum {
 	HOPS_MOST = 100, /* RFC 5321 section 6.3 */
@@ -64,7 +65,8 @@ static void find_fault(struct intake *intake, enum reason fault, uint64_t limit)
 {
 	intake->fault = fault;
 	if (limit)
-		intake->about = arena_format(intake->session->scratch, "%ju", (uintmax_t)limit);
+		intake->about =
+			arena_format(intake->session->transaction->arena, "%ju", (uintmax_t)limit);
 	give_up(intake);
 }
 
@@ -108,6 +110,26 @@ static void normalise_gathered(struct intake *intake)
 	gathered_changed(intake, before);
 }
 
+/* A CR at the end may be half of a line end: it is taken off for now. False: there is none. */
+static bool half_end_take(struct intake *intake)
+{
+	bool half = !intake->reader.ended && intake->gathered.len &&
+		    intake->gathered.at[intake->gathered.len - 1] == '\r';
+
+	intake->gathered.len -= half;
+	return half;
+}
+
+/* The header is looked at as it will leave: a bare CR in it becomes the end of a line. */
+static void normalise_front(struct intake *intake)
+{
+	bool half = half_end_take(intake);
+
+	normalise_gathered(intake);
+	if (half)
+		text_char(&intake->gathered, '\r');
+}
+
 /* ---- the header ---- */
 
 /* How often we have seen it ourselves: "by mx.example.org" in a Received field. */
@@ -145,6 +167,8 @@ static void note_header(struct intake *intake, const struct headers *headers, st
 
 	intake->author = author_find(headers, transaction->arena, &transaction->author);
 	transaction->has_author = intake->author == AUTHOR_OK;
+	claims_find(headers, transaction->arena, &transaction->claims);
+	submission_note(intake->session, headers);
 	transaction->header = slice_part(lines, 0, headers->body_at);
 }
 
@@ -176,7 +200,7 @@ static bool header_has_ended(struct slice lines, size_t body_at)
 /* Looks at the header in what is gathered. A line that has not ended yet says nothing. */
 static void see_header(struct intake *intake)
 {
-	uint64_t most = session_settings(intake->session)->limits.header_bytes;
+	uint64_t most = session_limits(intake->session)->header_bytes;
 	struct slice bytes = text_slice(&intake->gathered);
 	struct slice lines = intake->reader.ended ? bytes : whole_lines(bytes);
 	struct headers headers;
@@ -203,8 +227,10 @@ static void become_big(struct task *task, struct intake *intake)
 {
 	struct session *session = intake->session;
 
-	if (!intake->header_seen)
+	if (!intake->header_seen) {
+		normalise_front(intake);
 		see_header(intake);
+	}
 	if (intake->fault)
 		return;
 	if (!intake->header_seen) {
@@ -220,13 +246,11 @@ static void become_big(struct task *task, struct intake *intake)
 	}
 }
 
-/* Hands what is gathered to the big file. A CR at its end may be half of a line end: it stays. */
+/* Hands what is gathered to the big file. */
 static void hand_over(struct task *task, struct intake *intake)
 {
-	bool half = !intake->reader.ended && intake->gathered.len &&
-		    intake->gathered.at[intake->gathered.len - 1] == '\r';
+	bool half = half_end_take(intake);
 
-	intake->gathered.len -= half;
 	normalise_gathered(intake);
 	enum commit written = writer_big_append(task, intake->big, text_slice(&intake->gathered));
 	intake->written += intake->gathered.len;
@@ -257,6 +281,8 @@ static void take_stock(struct task *task, struct intake *intake)
 {
 	if (!intake->fault)
 		find_faults(intake);
+	if (!intake->fault && !admission_has_memory(intake->session))
+		find_fault(intake, REASON_MEMORY_FULL, 0);
 	if (!intake->fault && !intake->big && intake->gathered.len >= intake->gather_most)
 		become_big(task, intake);
 	if (!intake->fault && intake->big && intake->gathered.len >= CHUNK_MAX)
@@ -278,38 +304,50 @@ static void finish(struct task *task, struct intake *intake)
 	intake->session->transaction->size = intake_size(intake);
 }
 
-static bool lose(struct intake *intake, enum io_end end)
+static bool lose(struct session *session, enum io_end end)
 {
-	struct session *session = intake->session;
-	bool over = loop_mono(session->edge->loop) >= session->transaction->ends;
+	const struct transaction *transaction = session->transaction;
+	bool over = transaction && loop_mono(session->edge->loop) >= transaction->ends;
 
 	switch (end) {
 	case IO_DEADLINE:
 		refuse_and_end(session, over ? REASON_TRANSACTION_TOO_LONG : REASON_IDLE_TOO_LONG,
 			SLICE_NONE);
 		return false;
-	case IO_CANCELLED: refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE); return false;
+	case IO_CANCELLED:
+		refuse_and_end(session, session_cut_short(session), SLICE_NONE);
+		return false;
 	case IO_CLOSED:
 	case IO_FAILED:
 	case IO_DONE: break;
 	}
-	session->edge->tally.lost++;
+	session->edge->tally.lost += transaction != NULL;
 	session->ending = true;
 	return false;
+}
+
+/* Some octets, or false: then the session ends. */
+static bool hear_some(struct task *task, struct session *session, struct slice *bytes)
+{
+	mono_ns outer = session_begin_wait(session);
+	enum io_end end = stream_peek(task, session->stream, bytes);
+
+	session_end_wait(session, outer);
+	if (end != IO_DONE)
+		return lose(session, end);
+	admission_note_octets(session, bytes->len);
+	return true;
 }
 
 /* RFC 5321 section 4.1.1.4: the message ends at CRLF.CRLF, and nothing else ends it. */
 bool intake_receive(struct task *task, struct intake *intake)
 {
 	struct session *session = intake->session;
+	struct slice bytes;
 
 	while (!intake->reader.ended) {
-		struct slice bytes;
-		mono_ns outer = session_begin_wait(session);
-		enum io_end end = stream_peek(task, session->stream, &bytes);
-		session_end_wait(session, outer);
-		if (end != IO_DONE)
-			return lose(intake, end);
+		if (!hear_some(task, session, &bytes))
+			return false;
 		size_t there = bytes.len, before = intake->gathered.size;
 		body_read(&intake->reader, &bytes, intake->fault ? NULL : &intake->gathered);
 		gathered_changed(intake, before);
@@ -318,4 +356,59 @@ bool intake_receive(struct task *task, struct intake *intake)
 	}
 	finish(task, intake);
 	return true;
+}
+
+/* ---- chunks ---- */
+
+bool intake_take(struct task *task, struct intake *intake, uint64_t octets)
+{
+	struct session *session = intake->session;
+	struct slice bytes;
+
+	while (octets) {
+		if (!hear_some(task, session, &bytes))
+			return false;
+		size_t before = intake->gathered.size;
+		bytes = slice_part(bytes, 0, octets < bytes.len ? (size_t)octets : bytes.len);
+		body_take(&intake->reader, bytes, intake->fault ? NULL : &intake->gathered);
+		gathered_changed(intake, before);
+		stream_consume(session->stream, bytes.len);
+		octets -= bytes.len;
+		take_stock(task, intake);
+	}
+	return true;
+}
+
+void intake_complete(struct task *task, struct intake *intake)
+{
+	size_t before = intake->gathered.size;
+
+	body_complete(&intake->reader, intake->fault ? NULL : &intake->gathered);
+	gathered_changed(intake, before);
+	take_stock(task, intake);
+	finish(task, intake);
+}
+
+/* As long as a whole message may take, and no longer. */
+bool intake_skip(struct task *task, struct session *session, uint64_t octets)
+{
+	mono_ns outer = task_limit(task, session_limits(session)->transaction);
+	struct slice bytes;
+	bool heard = true;
+
+	while (octets && (heard = hear_some(task, session, &bytes))) {
+		size_t some = octets < bytes.len ? (size_t)octets : bytes.len;
+		stream_consume(session->stream, some);
+		octets -= some;
+	}
+	task_restore(task, outer);
+	return heard;
+}
+
+void intake_expect(struct intake *intake, uint64_t octets)
+{
+	uint64_t most = session_settings(intake->session)->message_size;
+
+	if (!intake->fault && octets > most - intake->reader.size)
+		find_fault(intake, REASON_MESSAGE_TOO_LARGE, most);
 }

@@ -36,6 +36,14 @@ struct intake {
 void intake_begin(struct intake *intake, struct session *session);
 /* Reads to the end of data. False when the connection or our patience ended first. */
 bool intake_receive(struct task *task, struct intake *intake);
+/* Takes so many octets as they stand, whatever they are, and whether or not there is a fault
+ * (BDAT); false as above. Then, behind the last of them, the message is complete. */
+bool intake_take(struct task *task, struct intake *intake, uint64_t octets);
+void intake_complete(struct task *task, struct intake *intake);
+/* The same for octets that nobody wants, outside of any message. */
+bool intake_skip(struct task *task, struct session *session, uint64_t octets);
+/* What is wrong already, before anything of it is read. */
+void intake_expect(struct intake *intake, uint64_t octets);
 /* Octets of the message as it is kept. */
 uint64_t intake_size(const struct intake *intake);
 /* Gives back everything; a big file that was not committed is abandoned. */

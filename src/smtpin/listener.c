@@ -5,7 +5,9 @@
 
 #include "base/panic.h"
 #include "smtpin/edge_process.h"
+#include "smtpin/local.h"
 
+enum { LOCAL_MOST = 200 }; /* sessions of programs of this host; more wait to be accepted */
 static const mono_ns accept_again_ns = 100 * NS_PER_MS; /* after a failure: no descriptors left */
 
 struct listener {
@@ -15,6 +17,8 @@ struct listener {
 	struct task *task; /* NULL until it has run first */
 	bool started, ending;
 	struct slice service; /* for ever: sessions outlive their listener */
+	bool is_local;        /* a Unix socket */
+	struct address at;    /* else */
 	size_t address_len;
 	char address[];
 };
@@ -34,19 +38,50 @@ static void listener_close(struct listener *listener)
 	free(listener);
 }
 
+static void welcome_local(struct task *task, struct listener *listener, struct io *client)
+{
+	char name[LOCAL_USER_MAX];
+	struct text user = TEXT_FIXED(name);
+
+	if (local_user_find(task, listener->process->pool, client, &user))
+		edge_welcome_local(task, &listener->process->edge, client, text_slice(&user));
+	else
+		io_close(client);
+}
+
+static void welcome(
+	struct task *task, struct listener *listener, struct io *client, const struct address *from)
+{
+	if (listener->is_local)
+		welcome_local(task, listener, client);
+	else
+		edge_welcome_at(task, &listener->process->edge, client, from, listener->service,
+			&listener->at);
+}
+
+/* One host's programs shall not take all that the edge has. */
+static enum wait wait_for_room(struct task *task, const struct listener *listener)
+{
+	enum wait end = WAIT_READY;
+
+	while (listener->is_local && !listener->ending && end != WAIT_CANCELLED &&
+		listener->process->edge.local_count >= LOCAL_MOST)
+		end = task_sleep(task, accept_again_ns);
+	return end;
+}
+
 static void accept_run(struct task *task, void *arg)
 {
 	struct listener *listener = arg;
-	struct edge *edge = &listener->process->edge;
 	struct io *client;
 	struct address from;
 	enum io_end end;
 
 	listener->task = task;
-	while (!listener->ending &&
+	while (!listener->ending && wait_for_room(task, listener) != WAIT_CANCELLED &&
 		(end = io_accept(task, listener->io, &client, &from)) != IO_CANCELLED) {
 		if (end == IO_DONE)
-			edge_welcome(task, edge, client, &from, listener->service);
+			welcome(task, listener, client, &from);
 		else if (task_sleep(task, accept_again_ns) == WAIT_CANCELLED)
 			break;
 	}
@@ -69,6 +104,9 @@ void listener_add(struct edge_process *process, const struct setup_grant *grant,
 	listener->process = process;
 	listener->io = io_open(process->edge.loop, fd);
 	listener->service = service_for_ever(grant->service);
+	listener->is_local = slice_is(listener->service, slice_of(service_text(SERVICE_LOCAL)));
+	panic_if(!listener->is_local && !address_parse_port(grant->address, &listener->at),
+		"a listener without its address");
 	listener->address_len = grant->address.len;
 	memcpy(listener->address, grant->address.at, grant->address.len);
 	list_append(&process->listeners, &listener->link);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAIL: a transaction begins (RFC 5321 section 4.1.1.2). Read session.h first. */
+#include "smtpin/auth.h"
 #include "smtpin/inquiry.h"
 #include "smtpin/refuse.h"
 
@@ -36,10 +37,12 @@ static bool defer_for_room(struct session *session, enum reason reason)
 }
 
 /* No message is begun that could not be kept (the answer is 452, here and not after the data). */
-static bool spool_is_ready(struct session *session)
+static bool is_room(struct session *session)
 {
 	struct spool_writer *writer = session->edge->writer;
 
+	if (!admission_has_memory(session))
+		return defer_for_room(session, REASON_MEMORY_FULL);
 	switch (writer ? writer_ready(writer) : COMMIT_FAILED) {
 	case COMMIT_DURABLE: return true;
 	case COMMIT_FULL: return defer_for_room(session, REASON_DISK_FULL);
@@ -52,21 +55,23 @@ static bool spool_is_ready(struct session *session)
 static void find_trust(struct session *session)
 {
 	struct transaction *transaction = session->transaction;
-	struct slice networks;
+	struct facts facts;
 
-	policy_find_networks(transaction->policy, &session->client, loop_wall(session->edge->loop),
-		session->scratch, &networks, &transaction->trusted);
+	facts_gather(session, NULL, &facts);
+	facts_settle(transaction->policy, &facts);
+	transaction->trusted = facts.trusted;
 }
 
 void mail_command(struct task *task, struct session *session, struct slice rest)
 {
-	(void)task;
 	transaction_begin(session);
-	if (!mail_read(session, rest) || !size_fits(session) || !spool_is_ready(session)) {
+	if (!mail_read(session, rest) || !size_fits(session) || !is_room(session) ||
+		!auth_stands(task, session, NULL, STAGE_MAIL)) {
 		transaction_end(session);
 		return;
 	}
 	find_trust(session);
+	inquiry_refresh(session);
 	facts_ask(session, STAGE_MAIL);
 	session_say(session, SLICE("250 2.1.0 sender noted"));
 }

@@ -252,7 +252,8 @@ void places_keep(struct session *session)
 		.counters = ARENA_ARRAY(transaction->arena, struct counting_counter, most),
 		.last = ARENA_ARRAY(transaction->arena, uint64_t, most)};
 	for (size_t i = 0; i < transaction->recipient_count; i++)
-		sum_recipient(session, &sum, &transaction->kept[i]);
+		if (!transaction->kept[i].refusal)
+			sum_recipient(session, &sum, &transaction->kept[i]);
 	if (sum.count) {
 		counting_keep(session->edge->counting, transaction->id, sum.counters, sum.count);
 		transaction->has_places = false;

@@ -20,7 +20,8 @@ bool places_share(
 void places_release(struct session *session, struct offered_recipient *targets, size_t count);
 /* A copy that lives as long as the transaction. */
 void places_copy(struct transaction *transaction, struct offered_recipient *recipient);
-/* The message is accepted: its places count from now on. */
+/* The message is accepted: its places count from now on, but those of recipients refused after the
+ * data, which are given back. */
 void places_keep(struct session *session);
 /* The transaction ends; what was not kept is given back. */
 void places_drop(struct session *session);

@@ -9,7 +9,9 @@
  * function over those facts, the same one that `trial` and `replay` ask. Nothing else opens the
  * gate, and no answer leaves without its reason.
  */
+#include "smtpin/auth.h"
 #include "smtpin/inquiry.h"
+#include "smtpin/judge.h"
 #include "smtpin/places.h"
 #include "smtpin/refuse.h"
 
@@ -91,8 +93,13 @@ static bool offer_begin(struct session *session, const struct mailbox *written, 
 static bool has_room(struct session *session, const struct offer *offer)
 {
 	const struct transaction *transaction = session->transaction;
-	uint64_t most = recipients_most(session_settings(session));
+	uint64_t most = recipients_most(session);
 
+	if (!admission_has_memory(session)) {
+		refuse_mail(
+			session, &offer->targets[0], STAGE_RCPT, REASON_MEMORY_FULL, SLICE_NONE);
+		return false;
+	}
 	if (transaction->taken < most &&
 		transaction->recipient_count + offer->count <= RECIPIENTS_MAX)
 		return true;
@@ -109,7 +116,7 @@ static void count_idle(struct session *session, uint64_t taken_before)
 	const struct transaction *transaction = session->transaction;
 	uint64_t idle = transaction->offered - transaction->taken;
 
-	if (transaction->taken == taken_before && idle > recipients_most(session_settings(session)))
+	if (transaction->taken == taken_before && idle > recipients_most(session))
 		session->errors++;
 }
 
@@ -136,21 +143,8 @@ static bool stands_apart(struct session *session, const struct offer *offer)
 /* False: the session is being ended. */
 static bool decide_all(struct task *task, struct session *session, struct offer *offer)
 {
-	const struct policy *policy = session->transaction->policy;
-	struct decision two[2]; /* the strictest so far, and the next */
-	struct facts facts;
-
-	for (size_t i = 0; i < offer->count; i++) {
-		if (!facts_await(task, session, &offer->targets[i], STAGE_RCPT, &facts))
-			return false;
-		policy_decide(policy, &facts, STAGE_RCPT, session->scratch, &two[i > 0]);
-		if (i > 0 && policy_strictest(policy, two, 2) == two)
-			continue;
-		two[0] = two[i > 0];
-		offer->facts = facts;
-	}
-	offer->decision = two[0];
-	return true;
+	return judge_targets(task, session, offer->targets, offer->count, STAGE_RCPT, &offer->facts,
+		&offer->decision);
 }
 
 /* Takes places in the counters of `limit` clauses, unless the same address has them, and decides
@@ -210,7 +204,9 @@ void rcpt_command(struct task *task, struct session *session, struct slice rest)
 	if (!rcpt_read(session, rest, &rcpt))
 		return;
 	uint64_t taken_before = session->transaction->taken;
-	if (offer_begin(session, &rcpt.recipient, &offer) && has_room(session, &offer))
+	inquiry_refresh(session);
+	if (offer_begin(session, &rcpt.recipient, &offer) && has_room(session, &offer) &&
+		auth_stands(task, session, &offer.targets[0], STAGE_RCPT))
 		answer(task, session, &offer, &rcpt);
 	count_idle(session, taken_before);
 }

@@ -75,6 +75,7 @@ static void record(struct session *session, const struct facts *facts,
 		.decision = decision,
 		.reply = reply,
 		.message = session->transaction ? session->transaction->id : 0,
+		.tls = facts->tls,
 		.us = (loop_mono_exact(session->edge->loop) - session->heard) / NS_PER_US,
 		.arena = session->scratch,
 	};
@@ -152,6 +153,28 @@ void refuse_by_policy(
 	record(session, facts, decision, id, reply);
 }
 
+const struct refusal *refusal_new(
+	struct session *session, const struct facts *facts, const struct decision *decision)
+{
+	struct refusal *refusal = ARENA_NEW(session->scratch, struct refusal);
+	struct text reply = {
+		.at = arena_alloc(session->scratch, REPLY_LINE_MAX), .size = REPLY_LINE_MAX};
+
+	*refusal = (struct refusal){
+		.id = edge_new_id(session->edge), .facts = *facts, .decision = *decision};
+	text_refusal(&reply, decision, refusal->id, session->transaction->mail.smtputf8);
+	refusal->reply = slice_part(text_slice(&reply), 0, reply.len - 2);
+	return refusal;
+}
+
+/* No error of the client's: it hears nothing of it in this session. */
+void refusal_record(struct session *session, const struct refusal *refusal)
+{
+	count(session->edge, &refusal->decision);
+	session->edge->tally.verdicts[refusal->decision.verdict]++;
+	record(session, &refusal->facts, &refusal->decision, refusal->id, refusal->reply);
+}
+
 void refuse_mail(struct session *session, const struct offered_recipient *recipient,
 	enum stage stage, enum reason reason, struct slice about)
 {
@@ -160,6 +183,20 @@ void refuse_mail(struct session *session, const struct offered_recipient *recipi
 
 	facts_gather(session, recipient, &facts);
 	refuse_by_policy(session, &facts, &decision);
+}
+
+void refuse_auth(
+	struct session *session, enum reason reason, struct slice about, struct journal_auth *auth)
+{
+	struct decision decision =
+		decision_of(reason, session_stage(session), about, session->scratch);
+
+	auth->id = edge_new_id(session->edge);
+	auth->reply = utter(session, &decision, auth->id);
+	auth->code = decision.code;
+	auth->enhanced = decision.enhanced;
+	count_against(session, &decision);
+	edge_record_auth(session->edge, auth);
 }
 
 void refuse_and_end(struct session *session, enum reason reason, struct slice about)
@@ -188,7 +225,7 @@ void refuse_connection(struct task *task, struct edge *edge, struct io *client,
 	struct arena *arena = edge_arena_take(edge);
 	struct decision decision = decision_of(reason, STAGE_CONNECT, SLICE_NONE, arena);
 	struct facts facts = {.client = *from, .has_client = true, .listener = service};
-	struct text reply = {.at = arena_alloc(arena, REPLY_LINE_MAX), .size = REPLY_LINE_MAX};
+	struct text reply = {.at = arena_bytes(arena, REPLY_LINE_MAX), .size = REPLY_LINE_MAX};
 	struct journal_decision line = {.id = edge_new_id(edge),
 		.policy = edge->policy,
 		.facts = &facts,

@@ -22,6 +22,21 @@ void refuse_mail(struct session *session, const struct offered_recipient *recipi
 /* Mail that the policy does not take. */
 void refuse_by_policy(
 	struct session *session, const struct facts *facts, const struct decision *decision);
+/* A recipient that the policy does not take after the data, while others of the message are taken:
+ * the reply is not said but kept with the message, and written down once that is durable. All of it
+ * lives as long as the command. */
+struct refusal {
+	uint64_t id;
+	struct slice reply; /* "550 5.7.1 words [why ID]" */
+	struct facts facts;
+	struct decision decision;
+};
+const struct refusal *refusal_new(
+	struct session *session, const struct facts *facts, const struct decision *decision);
+void refusal_record(struct session *session, const struct refusal *refusal);
+/* A sign-in that failed: written down as an event of its own, not as a decision. */
+void refuse_auth(
+	struct session *session, enum reason reason, struct slice about, struct journal_auth *auth);
 /* The last reply of a session. */
 void refuse_and_end(struct session *session, enum reason reason, struct slice about);
 /* A client for whom no session is begun: says why, and closes. Owns `client`. */

@@ -4,9 +4,13 @@
  * much nonsense we bear. Read session.h first. The commands themselves have files of their own.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/panic.h"
+#include "smtpin/auth.h"
+#include "smtpin/encrypt.h"
 #include "smtpin/inquiry.h"
+#include "smtpin/proxied.h"
 #include "smtpin/refuse.h"
 
 enum {
@@ -21,9 +25,10 @@ static const mono_ns drain_ns = 2 * NS_PER_S;
 
 /* ---- what may come when ---- */
 
-/* REFUSED: recipients were offered, and none was accepted. */
-enum phase { NEW, GREETED, SENDER, REFUSED, RECIPIENTS, PHASES };
-enum legality { MAY, NO_HELO, NO_MAIL, NO_RCPT, NESTED, NOBODY, LEGALITIES };
+/* REFUSED: recipients were offered, and none was accepted. CHUNKS: some of the message has come by
+ * BDAT. */
+enum phase { NEW, GREETED, SENDER, REFUSED, RECIPIENTS, CHUNKS, PHASES };
+enum legality { MAY, NO_HELO, NO_MAIL, NO_RCPT, NESTED, NOBODY, CHUNKED, LEGALITIES };
 enum group { ANY, LAST };     /* RFC 2920 section 3.1: LAST is the last of a pipelined group */
 enum purpose { WORK, NO_OP }; /* what does nothing for mail is counted */
 
@@ -35,14 +40,15 @@ struct command {
 };
 
 /* clang-format off */
-#define ALWAYS {MAY, MAY, MAY, MAY, MAY}
+#define ALWAYS {MAY, MAY, MAY, MAY, MAY, MAY}
 
 /* RFC 5321 section 4.1.4. */
 static const struct command commands[VERBS] = {
-	/*                                        NEW      GREETED  SENDER   REFUSED RECIPIENTS */
-	[VERB_MAIL] = {mail_command, ANY,  WORK, {NO_HELO, MAY,     NESTED,  NESTED, NESTED}},
-	[VERB_RCPT] = {rcpt_command, ANY,  WORK, {NO_HELO, NO_MAIL, MAY,     MAY,    MAY}},
-	[VERB_DATA] = {data_command, LAST, WORK, {NO_HELO, NO_MAIL, NO_RCPT, NOBODY, MAY}},
+	/*                                        NEW      GREETED  SENDER   REFUSED RECIPIENTS CHUNKS */
+	[VERB_MAIL] = {mail_command, ANY,  WORK, {NO_HELO, MAY,     NESTED,  NESTED, NESTED,    NESTED}},
+	[VERB_RCPT] = {rcpt_command, ANY,  WORK, {NO_HELO, NO_MAIL, MAY,     MAY,    MAY,       CHUNKED}},
+	[VERB_DATA] = {data_command, LAST, WORK, {NO_HELO, NO_MAIL, NO_RCPT, NOBODY, MAY,       CHUNKED}},
+	[VERB_BDAT] = {bdat_command, ANY,  WORK, {NO_HELO, NO_MAIL, NO_RCPT, NOBODY, MAY,       MAY}},
 
 	[VERB_EHLO]     = {ehlo_command,     LAST, NO_OP, ALWAYS},
 	[VERB_HELO]     = {helo_command,     LAST, NO_OP, ALWAYS},
@@ -53,8 +59,7 @@ static const struct command commands[VERBS] = {
 	[VERB_HELP]     = {help_command,     ANY,  NO_OP, ALWAYS},
 	[VERB_QUIT]     = {quit_command,     LAST, WORK,  ALWAYS},
 	[VERB_STARTTLS] = {starttls_command, LAST, NO_OP, ALWAYS},
-	[VERB_AUTH]     = {auth_command,     LAST, NO_OP, ALWAYS},
-	[VERB_BDAT]     = {bdat_command,     LAST, NO_OP, ALWAYS},
+	[VERB_AUTH]     = {auth_command,     LAST, NO_OP, {NO_HELO, MAY, NESTED, NESTED, NESTED, NESTED}},
 	[VERB_HTTP]     = {http_command,     ANY,  WORK,  ALWAYS},
 	[VERB_UNKNOWN]  = {unknown_command,  ANY,  WORK,  ALWAYS},
 };
@@ -70,6 +75,7 @@ static const struct {
 	[NO_RCPT] = {REASON_BAD_SEQUENCE, SLICE("say RCPT TO first")},
 	[NESTED] = {REASON_BAD_SEQUENCE, SLICE("a message is under way; RSET drops it")},
 	[NOBODY] = {REASON_NO_VALID_RECIPIENTS},
+	[CHUNKED] = {REASON_BAD_SEQUENCE, SLICE("go on with BDAT, or drop the message with RSET")},
 };
 
 static enum phase session_phase(const struct session *session)
@@ -78,6 +84,8 @@ static enum phase session_phase(const struct session *session)
 
 	if (!transaction)
 		return session->helo_len ? GREETED : NEW;
+	if (transaction->chunks)
+		return CHUNKS;
 	if (transaction->recipient_count)
 		return RECIPIENTS;
 	return transaction->offered ? REFUSED : SENDER;
@@ -95,11 +103,27 @@ const struct settings *session_settings(const struct session *session)
 	return policy_settings(session_policy(session));
 }
 
-uint64_t recipients_most(const struct settings *settings)
+/* Not kept from one command to the next, for a reload changes it. */
+const struct session_limits *session_limits(struct session *session)
 {
-	uint64_t most = settings->limits.recipients;
+	const struct policy *policy = session_policy(session);
+
+	if (!policy_has_limits_for(policy))
+		return &policy_settings(policy)->limits;
+	session->limits = policy_limits_of(policy, &session->client, true);
+	return &session->limits;
+}
+
+uint64_t recipients_most(struct session *session)
+{
+	uint64_t most = session_limits(session)->recipients;
 
 	return most < RECIPIENTS_MAX ? most : RECIPIENTS_MAX;
+}
+
+struct slice session_user(const struct session *session)
+{
+	return (struct slice){session->user, session->user_len};
 }
 
 struct slice session_helo(const struct session *session)
@@ -117,27 +141,34 @@ void session_say(struct session *session, struct slice reply)
  * transaction has an end too, so that dripping octets keeps no place for ever. */
 mono_ns session_begin_wait(struct session *session)
 {
-	mono_ns patience = session_settings(session)->limits.idle;
+	mono_ns patience = session_limits(session)->idle;
 
 	if (session->transaction && session->transaction->ends != NEVER) {
 		mono_ns left = session->transaction->ends - loop_mono(session->edge->loop);
 		if (left < patience)
 			patience = left > 0 ? left : 0;
 	}
+	session->waiting = true;
 	return task_limit(session->task, patience);
 }
 
 void session_end_wait(struct session *session, mono_ns outer)
 {
+	session->waiting = false;
 	task_restore(session->task, outer);
+}
+
+enum reason session_cut_short(const struct session *session)
+{
+	return session->pressed ? REASON_TOO_SLOW_WHEN_BUSY : REASON_SHUTTING_DOWN;
 }
 
 /* ---- one command ---- */
 
 /* The limits of a session, asked before each command: reaching one ends it. */
-static enum reason worn_out(const struct session *session)
+static enum reason worn_out(struct session *session)
 {
-	const struct session_limits *limits = &session_settings(session)->limits;
+	const struct session_limits *limits = session_limits(session);
 
 	if (session->edge->stopping && !session->transaction)
 		return REASON_SHUTTING_DOWN;
@@ -156,14 +187,24 @@ static void obey(struct task *task, struct session *session, struct slice line)
 	const struct command *command = &commands[command_verb(line, &rest)];
 	enum legality legality = command->legality[session_phase(session)];
 
-	if (command->purpose == NO_OP)
-		session->no_ops++;
+	bool is_chunk = command->run == bdat_command;
+
+	session->no_ops += command->purpose == NO_OP;
+	session->chunk_failed &= is_chunk;
 	if (command->group == LAST && stream_has_input(session->stream))
 		refuse_and_end(session, REASON_PIPELINING_MISUSED, SLICE_NONE);
 	else if (legality == MAY)
 		command->run(task, session, rest);
-	else
+	else if (!is_chunk || bdat_skip(task, session, rest))
 		refuse_form(session, out_of_order[legality].reason, out_of_order[legality].about);
+}
+
+/* RFC 4954 section 4: an AUTH may be longer than any other command. */
+static bool is_too_long(struct slice line)
+{
+	struct slice rest;
+
+	return line.len + 2 > COMMAND_LINE_MAX && command_verb(line, &rest) != VERB_AUTH;
 }
 
 static void heed(struct task *task, struct session *session, struct slice line)
@@ -172,6 +213,8 @@ static void heed(struct task *task, struct session *session, struct slice line)
 
 	if (enough != REASON_NONE)
 		refuse_and_end(session, enough, SLICE_NONE);
+	else if (is_too_long(line))
+		refuse_form(session, REASON_LINE_TOO_LONG, SLICE_NONE);
 	else if (slice_has(line, '\0'))
 		refuse_form(session, REASON_BAD_COMMAND_BYTES, SLICE_NONE);
 	else
@@ -180,30 +223,39 @@ static void heed(struct task *task, struct session *session, struct slice line)
 
 /* ---- lines ---- */
 
-static enum line hear(struct task *task, struct session *session, struct slice *line)
+static enum line hear_most(
+	struct task *task, struct session *session, size_t most, struct slice *line)
 {
 	mono_ns outer = session_begin_wait(session);
 
-	session->waiting = true;
-	enum line heard = stream_line(task, session->stream, COMMAND_LINE_MAX, line);
-	session->waiting = false;
+	enum line heard = stream_line(task, session->stream, most, line);
 	session_end_wait(session, outer);
 	return heard;
 }
 
-/* The rest of a line that was too long is no command: it is read up to its true end. */
+static enum line hear(struct task *task, struct session *session, struct slice *line)
+{
+	size_t most = session_is_encrypted(session) ? AUTH_LINE_MAX : COMMAND_LINE_MAX;
+
+	return hear_most(task, session, most, line);
+}
+
+/* The rest of a line that was too long is no command: it is read up to its true end, which has to
+ * come as soon as a line has. */
 static enum line hear_rest(struct task *task, struct session *session)
 {
 	struct slice rest;
 	enum line heard = LINE_TOO_LONG;
+	mono_ns outer = session_begin_wait(session);
 
 	for (size_t read = 0; heard == LINE_TOO_LONG || heard == LINE_BAD_END;
 		read += COMMAND_LINE_MAX) {
 		if (read >= LINE_MOST)
-			return LINE_TOO_LONG;
+			break;
 		heard = hear(task, session, &rest);
 	}
-	return heard;
+	session_end_wait(session, outer);
+	return heard == LINE_BAD_END ? LINE_TOO_LONG : heard;
 }
 
 /* Lines with bare ends come from programs that could be made to smuggle: one is an accident. */
@@ -230,8 +282,10 @@ static void hang_up(struct session *session)
 	session->ending = true;
 }
 
-/* What reading a line led to. After a line that was too long, what its rest led to. */
-static void take(struct task *task, struct session *session, enum line heard, struct slice line)
+/* What reading a line led to: true if there is one. After a line that was too long, what its rest
+ * led to. */
+static bool bear(
+	struct task *task, struct session *session, enum line heard, enum reason about_length)
 {
 	bool too_long = heard == LINE_TOO_LONG;
 
@@ -241,17 +295,22 @@ static void take(struct task *task, struct session *session, enum line heard, st
 	switch (heard) {
 	case LINE_WHOLE:
 		if (too_long)
-			refuse_form(session, REASON_LINE_TOO_LONG, SLICE_NONE);
-		else
-			heed(task, session, line);
-		break;
+			refuse_form(session, about_length, SLICE_NONE);
+		return !too_long;
 	case LINE_TOO_LONG: refuse_and_end(session, REASON_LINE_TOO_LONG, SLICE_NONE); break;
 	case LINE_BAD_END: bear_bad_end(session); break;
 	case LINE_CLOSED:
 	case LINE_FAILED: hang_up(session); break;
 	case LINE_DEADLINE: bear_silence(session); break;
-	case LINE_CANCELLED: refuse_and_end(session, REASON_SHUTTING_DOWN, SLICE_NONE); break;
+	case LINE_CANCELLED: refuse_and_end(session, session_cut_short(session), SLICE_NONE); break;
 	}
+	return false;
+}
+
+bool session_hear(struct task *task, struct session *session, size_t most, enum reason too_long,
+	struct slice *line)
+{
+	return bear(task, session, hear_most(task, session, most, line), too_long);
 }
 
 /* A client that sends without end and reads nothing must not make us keep its replies. */
@@ -276,6 +335,7 @@ static enum line hear_or_part(struct task *task, struct session *session, struct
 {
 	if (session->edge->stopping && !session->transaction)
 		return LINE_CANCELLED;
+	admission_note_turn(session);
 	return hear(task, session, line);
 }
 
@@ -285,7 +345,8 @@ static void converse(struct task *task, struct session *session)
 		struct slice line = SLICE_NONE;
 		enum line heard = hear_or_part(task, session, &line);
 		session->scratch = edge_arena_take(session->edge);
-		take(task, session, heard, line);
+		if (bear(task, session, heard, REASON_LINE_TOO_LONG))
+			heed(task, session, line);
 		scratch_give_back(session);
 		inquiries_reap(task, session);
 		if (!session->ending)
@@ -326,6 +387,8 @@ static void greet(struct session *session)
 struct farewell {
 	struct edge *edge;
 	struct stream *stream;
+	struct tls_session *tls;
+	struct admission admission;
 };
 
 /* Closing over unread input resets the connection, and the client may never read why. */
@@ -340,7 +403,7 @@ static void drain(struct task *task, struct stream *stream)
 	}
 }
 
-static void say_last_words(struct task *task, const struct farewell *farewell)
+static void say_last_words(struct task *task, struct farewell *farewell)
 {
 	struct stream *stream = farewell->stream;
 
@@ -350,7 +413,9 @@ static void say_last_words(struct task *task, const struct farewell *farewell)
 		task_limit(task, drain_ns);
 		drain(task, stream);
 	}
+	tls_session_end(farewell->tls);
 	stream_close(stream);
+	admission_end(farewell->edge, &farewell->admission);
 	if (--farewell->edge->session_count == 0)
 		gate_open(&farewell->edge->emptied);
 }
@@ -366,13 +431,17 @@ static void farewell_run(struct task *task, void *arg)
 /* A cancelled task gets no word out any more, so another one says the last. */
 static void part(struct task *task, struct session *session)
 {
-	struct farewell farewell = {session->edge, session->stream};
+	struct farewell farewell = {
+		session->edge, session->stream, session->tls, session->admission};
 	struct farewell *left;
 
 	transaction_end(session);
 	inquiry_end(session, &session->of_helo);
+	inquiry_end(session, &session->of_account);
+	session_sign_out(session);
 	inquiry_end(session, &session->of_client);
 	inquiries_reap(task, session);
+	session->edge->local_count -= session->local;
 	list_remove(&session->link);
 	if (task_is_cancelled(task) && (left = malloc(sizeof *left))) {
 		*left = farewell;
@@ -386,8 +455,8 @@ static void part(struct task *task, struct session *session)
 struct newcomer {
 	struct edge *edge;
 	struct io *client;
-	struct address from;
-	struct slice service;
+	struct arrival arrival;
+	char user[LOCAL_USER_MAX];
 };
 
 static void session_begin(struct session *session, struct task *task, struct newcomer *newcomer)
@@ -398,15 +467,21 @@ static void session_begin(struct session *session, struct task *task, struct new
 		.edge = edge,
 		.task = task,
 		.stream = stream_open(newcomer->client),
-		.client = newcomer->from,
-		.service = newcomer->service,
+		.client = newcomer->arrival.from,
+		.admission = newcomer->arrival.admission,
+		.service = newcomer->arrival.service,
+		.proxied = newcomer->arrival.proxied,
+		.local = newcomer->arrival.local,
+		.user_len = (uint8_t)newcomer->arrival.user.len,
 		.id = edge_new_id(edge),
 		.since = loop_wall(edge->loop),
 	};
+	memcpy(session->user, newcomer->user, sizeof session->user);
 	free(newcomer);
 	list_init(&session->left);
 	gate_init(&session->answered);
 	list_append(&edge->sessions, &session->link);
+	edge->local_count += session->local;
 	edge->tally.sessions++;
 }
 
@@ -415,18 +490,22 @@ static void session_run(struct task *task, void *arg)
 	struct session session;
 
 	session_begin(&session, task, arg);
-	greet(&session);
-	converse(task, &session);
+	if (proxy_heard(task, &session) && encrypt_first(task, &session)) {
+		greet(&session);
+		converse(task, &session);
+	}
 	part(task, &session);
 }
 
-bool session_start(
-	struct edge *edge, struct io *client, const struct address *from, struct slice service)
+bool session_start(struct edge *edge, struct io *client, const struct arrival *arrival)
 {
 	struct newcomer *newcomer = malloc(sizeof *newcomer);
 
 	panic_if(!newcomer, "no memory for a session");
-	*newcomer = (struct newcomer){edge, client, *from, service};
+	*newcomer = (struct newcomer){.edge = edge, .client = client, .arrival = *arrival};
+	newcomer->arrival.user = slice_part(arrival->user, 0, LOCAL_USER_MAX);
+	memcpy(newcomer->user, arrival->user.at ? arrival->user.at : "",
+		newcomer->arrival.user.len);
 	if (!task_start(edge->loop, "session", session_run, newcomer)) {
 		free(newcomer);
 		return false;

@@ -2,15 +2,16 @@
 /*
  * Fuzzes a whole session: arbitrary octets from a stranger against a whole edge. The first octet
  * chooses how they arrive (all at once, or a line at a time; read whole or cut) and the setting for
- * line ends. Invariants: nothing is kept that the policy refuses, and no more messages are
- * acknowledged than CRLF.CRLF's were sent.
+ * line ends; and whether it counts as encrypted, and accounts is there. Invariants: nothing is kept
+ * that the policy refuses, and no more messages are acknowledged than ends were sent, CRLF.CRLF or
+ * BDAT … LAST.
  */
 #include "base/panic.h"
 #include "smtpin/test_house.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { PARTS_MOST = 400, LINES = 1, CUT = 2, NORMALISE = 4 };
+enum { PARTS_MOST = 400, LINES = 1, CUT = 2, NORMALISE = 4, SIGNING_IN = 128 };
 
 static struct policy *policies[2];
 
@@ -46,6 +47,15 @@ static size_t split(struct slice input, struct slice *parts)
 	return count;
 }
 
+static size_t count_nocase(struct slice s, struct slice part)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i + part.len <= s.len; i++)
+		count += slice_is_nocase(slice_part(s, i, i + part.len), part);
+	return count;
+}
+
 static void check_kept(const struct message *message)
 {
 	const struct envelope *envelope = &message->envelope;
@@ -78,12 +88,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		.chunk = mode & CUT ? 1 + (mode >> 3) : 0,
 	};
 	panic_if(!address_parse(SLICE("203.0.113.9"), &client.from), "no address");
+	if (mode & SIGNING_IN) {
+		client.house->edge.pretends_tls = true;
+		house_accounts(client.house, SLICE("alice password=secret token=abc\n"));
+	}
 	parts[0] = input;
 	if (mode & LINES)
 		client.part_count = split(input, parts);
 	house_converse(&client);
 	size_t kept = slice_count(text_slice(&client.heard), SLICE("250 2.0.0 kept"));
-	panic_if(kept > slice_count(input, SLICE("\r\n.\r\n")), "a message without its end");
+	panic_if(kept > slice_count(input, SLICE("\r\n.\r\n")) +
+				 count_nocase(input, SLICE("last\r\n")),
+		"a message without its end");
 	panic_if(kept > client.house->kept_count, "a message was acknowledged and not kept");
 	for (size_t i = 0; i < client.house->kept_count; i++)
 		check_kept(client.house->kept[i]);

@@ -39,7 +39,7 @@ void help_command(struct task *task, struct session *session, struct slice rest)
 {
 	(void)task, (void)rest;
 	session_say(session,
-		SLICE("214-2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT\r\n"
+		SLICE("214-2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT\r\n"
 		      "214 2.0.0 a refusal ends with its id: the postmaster can ask `why`"));
 }
 
@@ -65,23 +65,4 @@ void http_command(struct task *task, struct session *session, struct slice rest)
 {
 	(void)task, (void)rest;
 	refuse_and_end(session, REASON_HTTP_TALK, SLICE_NONE);
-}
-
-void starttls_command(struct task *task, struct session *session, struct slice rest)
-{
-	(void)task, (void)rest;
-	refuse_form(session, REASON_NOT_OFFERED, SLICE("STARTTLS"));
-}
-
-void auth_command(struct task *task, struct session *session, struct slice rest)
-{
-	(void)task, (void)rest;
-	refuse_form(session, REASON_NOT_OFFERED, SLICE("AUTH"));
-}
-
-/* What comes behind BDAT is a message, not commands; the table lets nothing come. */
-void bdat_command(struct task *task, struct session *session, struct slice rest)
-{
-	(void)task, (void)rest;
-	refuse_form(session, REASON_NOT_OFFERED, SLICE("BDAT"));
 }

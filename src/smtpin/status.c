@@ -34,11 +34,14 @@ void edge_tell_status(const struct edge *edge, unsigned slot, struct text *out)
 	json_put_number(out, SLICE(",\"messages\":"), tally->messages);
 	json_put_number(out, SLICE(",\"octets\":"), tally->octets);
 	json_put_number(out, SLICE(",\"lost\":"), tally->lost);
+	json_put_number(out, SLICE(",\"memory\":"), edge->gathered);
 	json_put_number(out, SLICE(",\"verdicts\":{\"accept\":"), tally->verdicts[VERDICT_ACCEPT]);
 	json_put_number(out, SLICE(",\"refuse\":"), tally->verdicts[VERDICT_REFUSE]);
 	json_put_number(out, SLICE(",\"defer\":"), tally->verdicts[VERDICT_DEFER]);
 	text_char(out, '}');
 	put_reasons(out, tally);
+	if (edge->tls)
+		json_put_tls_state(out, SLICE(",\"tls\":"), edge->tls, loop_wall(edge->loop));
 	text_char(out, '}');
 }
 
@@ -53,10 +56,15 @@ static void tell_session(const struct session *session, struct text *out)
 {
 	json_put_id(out, SLICE("{\"id\":"), session->id);
 	PUT(out, ",\"client\":\"");
-	text_address(out, &session->client);
+	if (session->local)
+		PUT(out, "local");
+	else
+		text_address(out, &session->client);
 	json_put_text(out, SLICE("\",\"listener\":"), session->service);
 	json_put_text(out, SLICE(",\"state\":"), doing(session));
 	json_put_time(out, SLICE(",\"since\":"), session->since);
+	if (session->tls)
+		json_put_text(out, SLICE(",\"tls\":"), tls_seen(session->tls)->version);
 	if (session->transaction)
 		json_put_text(out, SLICE(",\"sender\":"), session->transaction->mail.sender.text);
 	PUT(out, "}\n");

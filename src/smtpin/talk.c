@@ -74,7 +74,7 @@ static void journal_take(void *owner, struct slice line)
 static bool answer_piece(
 	struct channel *channel, const struct report_answer *answer, struct arena *arena)
 {
-	struct writer out = writer_over(arena_alloc(arena, CHANNEL_BODY_MAX), CHANNEL_BODY_MAX);
+	struct writer out = writer_over(arena_bytes(arena, CHANNEL_BODY_MAX), CHANNEL_BODY_MAX);
 
 	report_answer_write(&out, answer);
 	return channel_send(channel, REPORT_ANSWER, writer_slice(&out), -1) == SENT;
@@ -110,6 +110,32 @@ static void log_refused(void *owner, const struct journal_decision *refusal)
 			.enhanced = text_slice(&enhanced_text),
 			.clause = text_slice(&clause_text),
 			.text = decision->words});
+}
+
+/* dist/fail2ban reads these: `auth-failed`, and the client's address. */
+static void log_auth(void *owner, const struct journal_auth *auth)
+{
+	struct edge_process *process = owner;
+	bool in = auth->code < 300;
+	char client[64], enhanced[16], text[300];
+	struct text client_text = TEXT_FIXED(client), enhanced_text = TEXT_FIXED(enhanced),
+		    words = TEXT_FIXED(text);
+
+	text_address(&client_text, &auth->client);
+	text_enhanced(&enhanced_text, auth->enhanced);
+	text_put(&words, auth->mechanism);
+	text_put(&words, auth->because.len ? SLICE(": ") : SLICE_NONE);
+	text_put(&words, auth->because);
+	role_log_line(process->role, &(struct log_line){.level = in ? LEVEL_INFO : LEVEL_WARN,
+					     .event = in                 ? SLICE("signed-in")
+						      : auth->code < 500 ? SLICE("auth-deferred")
+									 : SLICE("auth-failed"),
+					     .id = auth->id,
+					     .client = text_slice(&client_text),
+					     .account = auth->account,
+					     .code = auth->code,
+					     .enhanced = text_slice(&enhanced_text),
+					     .text = text_slice(&words)});
 }
 
 /* When the channel is full the rest is left out: who asks has a deadline of his own. */
@@ -163,9 +189,23 @@ static void control_gone(void *owner, struct channel *channel)
 	process->control = NULL; /* given again when it lives again; lines are kept meanwhile */
 }
 
+static void log_tls(void *owner, const struct journal_tls *failure)
+{
+	struct edge_process *process = owner;
+	char client[64];
+	struct text client_text = TEXT_FIXED(client);
+
+	text_address(&client_text, &failure->client);
+	role_log_line(process->role, &(struct log_line){.level = LEVEL_INFO,
+					     .event = SLICE("tls-failed"),
+					     .id = failure->id,
+					     .client = text_slice(&client_text),
+					     .text = failure->because});
+}
+
 struct edge_journal control_journal(struct edge_process *process)
 {
-	return (struct edge_journal){journal_take, log_refused, process};
+	return (struct edge_journal){journal_take, log_refused, log_auth, log_tls, process};
 }
 
 void control_open(struct edge_process *process, int fd)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/panic.h"
 
@@ -131,7 +132,7 @@ static void journal_take(void *owner, struct slice line)
 	struct house *house = owner;
 
 	house->journal = arena_slice(house->arena, line);
-	house->journal_count++;
+	house->lines[house->journal_count++ % HOUSE_LINES] = house->journal;
 }
 
 struct policy *house_policy(struct slice text)
@@ -164,6 +165,14 @@ static void early_want(void *owner, enum segment_class kind, uint32_t request)
 		house->early_request = request;
 }
 
+static void accounts_changed(void *owner, struct slice account)
+{
+	struct edge *edge = owner;
+
+	(void)account;
+	edge->accounts_changed++;
+}
+
 struct house *house_open(struct policy *policy, enum house_spool spool)
 {
 	struct house *house = calloc(1, sizeof *house);
@@ -175,14 +184,27 @@ struct house *house_open(struct policy *policy, enum house_spool spool)
 	house->disk = memory_disk;
 	house->spool = spool;
 	house->pool = offload_open(house->loop, 1);
-	edge_open(&house->edge, house->loop, 1, 1,
+	edge_open(&house->edge, house->loop, 1,
 		(struct edge_journal){.take = journal_take, .owner = house});
 	edge_use_policy(&house->edge, policy);
+	house->edge.asker = asker_open(house->loop);
+	asker_watch(house->edge.asker, accounts_changed, &house->edge);
+	int census = census_new(1);
+	house->edge.census = census_open(census, 0);
+	close(census);
 	house->edge.writer = spool_writer_open(house->loop, &house->disk, house->pool,
 		(struct writer_link){early_want, house_committed, house_over, house_over, house});
 	if (house->early_request)
 		house_want(house, SEGMENT_SMALL, house->early_request);
 	return house;
+}
+
+void house_accounts(struct house *house, struct slice text)
+{
+	if (house->accounts)
+		accounts_fake_change(house->accounts, text);
+	else
+		house->accounts = accounts_fake_new(house->arena, house->edge.asker, text);
 }
 
 static void retire_run(struct task *task, void *arg)
@@ -199,6 +221,7 @@ void house_close(struct house *house)
 	loop_run(house->loop);
 	spool_writer_close(house->edge.writer);
 	edge_close(&house->edge);
+	asker_close(house->edge.asker);
 	offload_close(house->pool);
 	loop_close(house->loop);
 	for (uint32_t i = 0; i < house->segment_count; i++) {
@@ -209,6 +232,10 @@ void house_close(struct house *house)
 	free(house);
 }
 
+/* 127.0.0.1:2525: where all listeners of scenarios are. */
+static const struct address house_at = {
+	.bytes = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = 2525, .is_v4 = true};
+
 struct io *house_connect(struct task *task, struct house *house, const struct address *from,
 	size_t chunk, bool speaks_first)
 {
@@ -218,7 +245,19 @@ struct io *house_connect(struct task *task, struct house *house, const struct ad
 	sim_set_chunk(server, chunk);
 	panic_if(speaks_first && io_write(task, client, SLICE("EHLO early\r\n")) != IO_DONE,
 		"a new connection takes nothing");
-	edge_welcome(task, &house->edge, server, from, SLICE("smtp"));
+	edge_welcome_at(task, &house->edge, server, from,
+		house->service.len ? house->service : SLICE("smtp"), &house_at);
+	return client;
+}
+
+struct io *house_connect_local(
+	struct task *task, struct house *house, struct slice user, size_t chunk)
+{
+	struct io *server, *client;
+
+	sim_pair(house->loop, &server, &client);
+	sim_set_chunk(server, chunk);
+	edge_welcome_local(task, &house->edge, server, user);
 	return client;
 }
 

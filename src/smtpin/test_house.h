@@ -7,10 +7,11 @@
 #ifndef SMTPIN_TEST_HOUSE_H
 #define SMTPIN_TEST_HOUSE_H
 
+#include "account/fake.h"
 #include "run/sim.h"
 #include "smtpin/edge.h"
 
-enum { HOUSE_SEGMENTS = 64, HOUSE_KEPT = 256 };
+enum { HOUSE_SEGMENTS = 64, HOUSE_KEPT = 256, HOUSE_LINES = 16 };
 enum house_spool { SPOOL_WORKS, SPOOL_IS_FULL, SPOOL_IS_BROKEN };
 
 struct house_segment {
@@ -32,18 +33,26 @@ struct house {
 	uint32_t segment_count;
 	struct message *kept[HOUSE_KEPT]; /* body_size and body are whole */
 	size_t kept_count;
-	struct slice journal; /* the last line */
+	struct slice journal;            /* the last line */
+	struct slice lines[HOUSE_LINES]; /* the last ones, by number */
 	size_t journal_count;
+	struct slice service;           /* of the next connection: "smtp" where it is empty */
+	struct accounts_fake *accounts; /* NULL: accounts is away */
 };
 
 /* NULL if the text is no policy; the complaints are printed then. */
 struct policy *house_policy(struct slice text);
 struct house *house_open(struct policy *policy, enum house_spool spool); /* owns the reference */
+/* What accounts says from now on (account/fake.h). */
+void house_accounts(struct house *house, struct slice text);
 /* Runs until nothing can happen; every client has closed. */
 void house_close(struct house *house);
 /* A client connects; the other end is the caller's, to be used in a task. */
 struct io *house_connect(struct task *task, struct house *house, const struct address *from,
 	size_t chunk, bool speaks_first);
+/* A program of this host, run by this user. */
+struct io *house_connect_local(
+	struct task *task, struct house *house, struct slice user, size_t chunk);
 
 /* A client that sends the parts of `parts`, each in one write, looks a moment after each, and
  * closes. What it heard is in `heard`, to be freed by the caller. */

@@ -7,6 +7,7 @@
 #include "base/panic.h"
 #include "base/utf8.h"
 #include "smtpin/inquiry.h"
+#include "smtpin/intake.h"
 #include "smtpin/places.h"
 
 struct transaction *transaction_begin(struct session *session)
@@ -20,10 +21,10 @@ struct transaction *transaction_begin(struct session *session)
 	transaction->policy = policy_ref(edge->policy);
 	transaction->needs = edge->needs;
 	transaction->id = edge_new_id(edge);
-	mono_ns most = policy_settings(edge->policy)->limits.transaction;
+	session->transaction = transaction;
+	mono_ns most = session_limits(session)->transaction;
 	mono_ns now = loop_mono(edge->loop);
 	transaction->ends = most > NEVER - now ? NEVER : now + most;
-	session->transaction = transaction;
 	return transaction;
 }
 
@@ -33,8 +34,12 @@ void transaction_end(struct session *session)
 
 	if (!transaction)
 		return;
+	session->edge->gathered -= transaction->recipient_count * RECIPIENT_HELD;
 	places_drop(session);
+	if (transaction->chunks)
+		intake_end(transaction->chunks);
 	inquiry_end(session, &transaction->inquiry);
+	inquiry_end(session, &transaction->of_recipients);
 	session->transaction = NULL;
 	map_free(transaction->seen);
 	policy_unref(transaction->policy);
@@ -153,6 +158,7 @@ static bool keep_one(struct session *session, const struct offered_recipient *re
 	size_t at = transaction->recipient_count++;
 	transaction->kept[at] = *recipient;
 	transaction->kept[at].mailbox = mailbox;
+	transaction->kept[at].known = inquiry_of_mailbox(session, recipient);
 	transaction->recipients[at] = (struct envelope_recipient){
 		.address = mailbox.text,
 		.orcpt = orcpt_of(recipient, rcpt, transaction->arena),
@@ -172,6 +178,7 @@ void transaction_keep(struct session *session, const struct offered_recipient *t
 	if (transaction->recipient_count == before)
 		return;
 	transaction->taken++;
+	session->edge->gathered += (transaction->recipient_count - before) * RECIPIENT_HELD;
 	struct offered_recipient shared = targets[0];
 	places_copy(transaction, &shared);
 	if (shared.is_alias) {
@@ -183,6 +190,17 @@ void transaction_keep(struct session *session, const struct offered_recipient *t
 		transaction->kept[i].counters = shared.counters;
 		transaction->kept[i].counted = shared.counted;
 	}
+}
+
+bool transaction_is_believed(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+	struct facts facts;
+
+	if (transaction->trusted)
+		return true;
+	facts_gather(session, only_recipient(transaction), &facts);
+	return policy_knows_client(transaction->policy, &facts, session->scratch);
 }
 
 const struct offered_recipient *only_recipient(const struct transaction *transaction)

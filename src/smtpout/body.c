@@ -52,7 +52,7 @@ static enum talk bytes_put(struct sending *sending, struct slice bytes)
 /* A big body: each chunk is checked by its sum before any byte of it is put. */
 static enum body_end chunks_put(struct sending *sending, const struct job *job, enum talk *talk)
 {
-	char *chunk = arena_alloc(job->arena, CHUNK_MAX);
+	char *chunk = arena_bytes(job->arena, CHUNK_MAX);
 	uint64_t at = SEGMENT_DATA_AT;
 
 	for (uint32_t part = 0; part < job->parts; part++) {

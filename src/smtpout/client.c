@@ -1,157 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SMTP client: greeting, transactions, QUIT. Read client.h first; talk.h has the parts. */
+/* The SMTP client: transaction after transaction, QUIT. Read client.h first; talk.h has the parts.
+ */
 #include "smtpout/client.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "smtpout/talk.h"
-
-/* ---- EHLO ---- */
-
-static uint64_t number_below(struct slice text, uint64_t most)
-{
-	uint64_t number;
-
-	return slice_number(text, most, &number) && number > 0 ? number : most;
-}
-
-/* RFC 9422: "LIMITS RCPTMAX=20 MAILMAX=5". Limits we do not know are passed over. */
-static void limits_read(struct slice words, struct extensions *offered)
-{
-	while (words.len) {
-		struct slice value = slice_cut(&words, ' '), name = slice_cut(&value, '=');
-		if (slice_is_nocase(name, SLICE("RCPTMAX")))
-			offered->recipients_most = number_below(value, RECIPIENTS_AT_ONCE);
-		else if (slice_is_nocase(name, SLICE("MAILMAX")))
-			offered->messages_most = number_below(value, MESSAGES_PER_CONNECTION);
-	}
-}
-
-static void extension_read(struct slice line, struct extensions *offered)
-{
-	struct slice words = line, keyword = slice_cut(&words, ' ');
-
-	if (slice_is_nocase(keyword, SLICE("PIPELINING")))
-		offered->pipelining = true;
-	else if (slice_is_nocase(keyword, SLICE("8BITMIME")))
-		offered->eight_bit = true;
-	else if (slice_is_nocase(keyword, SLICE("SMTPUTF8")))
-		offered->smtputf8 = true;
-	else if (slice_is_nocase(keyword, SLICE("DSN")))
-		offered->dsn = true;
-	else if (slice_is_nocase(keyword, SLICE("LIMITS")))
-		limits_read(words, offered);
-	else if (slice_is_nocase(keyword, SLICE("SIZE"))) {
-		offered->size = true;
-		if (!slice_number(slice_trim(words), UINT64_MAX, &offered->size_most))
-			offered->size_most = 0;
-	}
-}
-
-static void extensions_read(struct slice words, struct extensions *offered)
-{
-	slice_cut(&words, '\n'); /* the greeting */
-	offered->esmtp = true;
-	while (words.len)
-		extension_read(slice_trim(slice_cut(&words, '\n')), offered);
-}
-
-static enum talk hello(struct task *task, struct client *client, struct slice verb)
-{
-	stream_put(client->stream, verb);
-	stream_put(client->stream, client->our_name);
-	stream_put(client->stream, SLICE("\r\n"));
-	return client_listen(task, client, LIMIT_HELLO);
-}
-
-/* Greeting and EHLO, or HELO where EHLO is refused (RFC 5321 3.2). */
-static bool greet(struct task *task, struct client *client, struct settlement *failure)
-{
-	enum talk talk = client_listen(task, client, LIMIT_GREETING);
-
-	if (talk == TALK_OK && reply_is_positive(&client->reply))
-		talk = hello(task, client, SLICE("EHLO "));
-	else if (talk == TALK_OK)
-		client->ended = true; /* 554 or 421 instead of 220 */
-	if (talk == TALK_OK && !client->ended && client->reply.code / 100 == 5)
-		talk = hello(task, client, SLICE("HELO "));
-	else if (talk == TALK_OK && !client->ended && reply_is_positive(&client->reply))
-		extensions_read(text_slice(&client->reply.words), &client->extensions);
-	if (talk == TALK_OK && !client->ended && reply_is_positive(&client->reply))
-		return true;
-	*failure = talk == TALK_OK ? settlement_of_reply(client, client->arena)
-				   : settlement_of_talk(client, talk,
-					     SLICE("before the session began"), client->arena);
-	return false;
-}
-
-static void client_close(struct client *client)
-{
-	stream_close(client->stream);
-	reply_free(&client->reply);
-}
-
-static struct slice remote_text(const struct host *host, struct arena *arena)
-{
-	char room[64];
-	struct text address = TEXT_FIXED(room);
-
-	text_address(&address, &host->address);
-	return arena_format(arena, "%.*s [%.*s]:%u", SLICE_ARGS(host->name),
-		SLICE_ARGS(text_slice(&address)), host->address.port);
-}
-
-struct client *client_greet(struct task *task, struct io *io, const struct host *host,
-	struct slice our_name, struct arena *arena, struct settlement *failure)
-{
-	struct client *client = ARENA_NEW(arena, struct client);
-
-	client->arena = arena;
-	client->stream = stream_open(io);
-	client->our_name = our_name;
-	client->remote = remote_text(host, arena);
-	client->extensions.recipients_most = RECIPIENTS_AT_ONCE;
-	client->extensions.messages_most = MESSAGES_PER_CONNECTION;
-	if (greet(task, client, failure))
-		return client;
-	client_close(client);
-	return NULL;
-}
-
-static struct settlement connect_failure(
-	const struct host *host, enum io_end end, int error, struct arena *arena)
-{
-	struct slice remote = remote_text(host, arena), why = SLICE_NONE;
-	enum reason reason = REASON_CONNECT_FAILED;
-
-	switch (end) {
-	case IO_DEADLINE: why = SLICE("it does not answer"); break;
-	case IO_CANCELLED: reason = REASON_SHUTTING_DOWN; break;
-	case IO_DONE:
-	case IO_CLOSED:
-	case IO_FAILED: why = slice_of(error ? strerrordesc_np(error) : "closed"); break;
-	}
-	struct settlement failure = settlement_of(reason, remote, why, arena);
-	failure.outcome = OUTCOME_DEFERRED;
-	failure.remote = remote;
-	return failure;
-}
-
-struct client *client_connect(struct task *task, const struct host *host, struct slice our_name,
-	struct arena *arena, struct settlement *failure)
-{
-	struct io *io = NULL;
-	mono_ns outer = task_limit(task, limit_of(LIMIT_CONNECT));
-	enum io_end end = io_connect(task, &host->address, &io);
-	int error = errno;
-
-	task_restore(task, outer);
-	if (end == IO_DONE)
-		return client_greet(task, io, host, our_name, arena, failure);
-	*failure = connect_failure(host, end, error, arena);
-	return NULL;
-}
 
 /* ---- transactions ---- */
 
@@ -202,19 +54,45 @@ static void body_unreadable(struct client *client, struct job *job, enum body_en
 	job_settle_rest(job, &settled);
 }
 
-static void final_answer(struct task *task, struct client *client, struct job *job)
+static struct settlement final_answer(struct task *task, struct client *client, struct job *job)
 {
 	enum talk talk = client_listen(task, client, LIMIT_FINAL);
-	struct settlement settled;
 
 	client->needs_reset = false; /* RFC 5321 4.1.1.4: the dot ends it, whatever the answer */
 	if (talk == TALK_OK)
-		settled = settlement_of_reply(client, job->arena);
-	else
-		settled = settlement_of_talk(client, talk,
-			SLICE("after the whole message was sent and before it was answered for; it "
-			      "is tried again and may arrive twice"),
-			job->arena);
+		return settlement_of_reply(client, job->arena);
+	return settlement_of_talk(client, talk,
+		SLICE("after the whole message was sent and before it was answered for; it is "
+		      "tried again and may arrive twice"),
+		job->arena);
+}
+
+/* RFC 2033 4.2: a reply for each recipient that RCPT accepted, in their order. What ends the
+ * session in their middle (421 too) is the answer for those that have none yet. */
+static void final_answers(struct task *task, struct client *client, struct job *job)
+{
+	struct settlement settled = {.outcome = OUTCOME_DEFERRED};
+
+	for (size_t i = 0; i < job->count && !client->ended; i++) {
+		struct rcpt *rcpt = &job->recipients[i];
+		if (rcpt->state != RCPT_ACCEPTED)
+			continue;
+		settled = final_answer(task, client, job);
+		job_settle(job, rcpt, &settled);
+	}
+	if (!client->ended)
+		return;
+	settled.outcome = OUTCOME_DEFERRED;
+	job_settle_all(job, RCPT_ACCEPTED, &settled);
+}
+
+static void data_answered_for(struct task *task, struct client *client, struct job *job)
+{
+	if (client->lmtp) {
+		final_answers(task, client, job);
+		return;
+	}
+	struct settlement settled = final_answer(task, client, job);
 	job_settle_all(job, RCPT_ACCEPTED, &settled);
 }
 
@@ -236,13 +114,18 @@ static struct job *data_send(
 	client->needs_reset = false;
 	if (client->extensions.pipelining && (behind = job_behind(client, job, work)))
 		envelope_put(client, behind);
-	final_answer(task, client, job);
+	data_answered_for(task, client, job);
 	return behind;
 }
 
-/* RFC 2920 3.1: 354 although nobody was accepted. The lone dot ends it; its answer says nothing. */
+/* RFC 2920 3.1: 354 although nobody was accepted. The lone dot ends it; its answer says nothing. By
+ * LMTP there may be none, for nobody is left to be answered for: then hanging up ends it. */
 static void empty_send(struct task *task, struct client *client)
 {
+	if (client->lmtp) {
+		client->ended = true;
+		return;
+	}
 	stream_put(client->stream, SLICE(".\r\n"));
 	client->needs_reset = client_listen(task, client, LIMIT_FINAL) != TALK_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client against a hostile server: the input is everything the server ever says, cut where a
- * byte 0xff stands. The session must end, and every recipient must be settled or put back. */
+ * byte 0xff stands. A first byte of 1 means LMTP. The session must end, and every recipient must be
+ * settled or put back. */
 #include "base/panic.h"
 #include "smtpout/client_scene.h"
 
@@ -11,6 +12,7 @@ enum { JOBS = 3 };
 struct hostile {
 	struct io *server, *client;
 	struct slice says;
+	struct manner manner;
 	struct job *jobs[JOBS];
 	size_t next, ended;
 };
@@ -63,7 +65,7 @@ static void hostile_client(struct task *task, void *arg)
 	struct settlement failure;
 	struct host host = {.name = SLICE("mx.example.org")};
 	struct client *client =
-		client_greet(task, hostile->client, &host, SLICE("us.example"), arena, &failure);
+		client_greet(task, hostile->client, &host, &hostile->manner, arena, &failure);
 
 	if (client) {
 		client_serve(task, client,
@@ -77,7 +79,11 @@ static void hostile_client(struct task *task, void *arg)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct loop *loop = sim_open(0);
-	struct hostile hostile = {.says = {(const char *)bytes, size}};
+	bool lmtp = size > 0 && bytes[0] == 1;
+	struct hostile hostile = {
+		.says = slice_from((struct slice){(const char *)bytes, size}, lmtp),
+		.manner = {.our_name = SLICE("us.example"), .lmtp = lmtp},
+	};
 
 	for (size_t i = 0; i < JOBS; i++)
 		hostile.jobs[i] = scene_job(

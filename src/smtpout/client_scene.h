@@ -3,11 +3,12 @@
  * Scenes for the client's tests: a fake server that follows a script, in the simulated loop.
  *
  *	S 250 words      the server says a line
- *	C MAIL FROM:<…   the client must say exactly this line
+ *	C MAIL FROM:<…   the client must say exactly this line; *: any
  *	D                what the client says up to and with the final dot is kept, raw
  *	R raw\r\n        the server says bytes: \r \n \0 are escapes
  *	W 700            it waits, in seconds
  *	X                it hangs up
+ *	T                it takes a TLS handshake; the scene ends where that fails
  *
  * Lines of C that follow each other without an S between are a pipelined group: a client that
  * waited for an answer there would wait for ever, and the scene would not end.
@@ -20,12 +21,15 @@
 #include "base/text.h"
 #include "run/sim.h"
 #include "smtpout/client.h"
+#include "tls/tls.h"
 
 struct scene_server {
 	struct io *io;
 	struct slice script;
 	struct text said; /* the data, raw, of every D */
 	struct text fault;
+	struct tls *tls; /* for T */
+	struct tls_session *session;
 };
 
 /* The escapes of an R line. */
@@ -47,7 +51,7 @@ static inline bool scene_expect(
 	struct slice heard = SLICE_NONE;
 	enum line read = stream_line(task, stream, 4096, &heard);
 
-	if (read == LINE_WHOLE && slice_is(heard, line))
+	if (read == LINE_WHOLE && (slice_is(heard, line) || slice_is(line, SLICE("*"))))
 		return true;
 	text_format(&server->fault, "expected <%.*s>, heard <%.*s> (%d)\n", SLICE_ARGS(line),
 		SLICE_ARGS(heard), (int)read);
@@ -69,6 +73,14 @@ static inline bool scene_data(struct task *task, struct scene_server *server, st
 	return true;
 }
 
+static inline bool scene_tls(struct task *task, struct scene_server *server, struct stream *stream)
+{
+	char room[200];
+	struct text why = TEXT_FIXED(room);
+
+	return tls_accept(task, server->tls, stream, &server->session, &why) == TLS_DONE;
+}
+
 static inline bool scene_step(
 	struct task *task, struct scene_server *server, struct stream *stream, struct slice step)
 {
@@ -85,6 +97,7 @@ static inline bool scene_step(
 		return stream_flush(task, stream) == IO_DONE;
 	case 'C': return scene_expect(task, server, stream, rest);
 	case 'D': return scene_data(task, server, stream);
+	case 'T': return scene_tls(task, server, stream);
 	case 'W':
 		return slice_number(rest, 1000000, &seconds) &&
 		       task_sleep(task, (mono_ns)seconds * NS_PER_S) == WAIT_READY;
@@ -103,6 +116,8 @@ static inline void scene_serve(struct task *task, void *arg)
 		if (step.len)
 			going = scene_step(task, server, stream, step);
 	}
+	tls_session_end(server->session);
+	server->session = NULL;
 	stream_close(stream);
 }
 

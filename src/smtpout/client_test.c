@@ -15,6 +15,7 @@ struct play {
 	struct job *jobs[JOBS_MAX];
 	size_t next;
 	struct text story;
+	struct manner manner;
 };
 
 static struct job *play_next(void *owner)
@@ -49,8 +50,7 @@ static void play_client(struct task *task, void *arg)
 
 	(void)address_parse(SLICE("192.0.2.1"), &host.address);
 	host.address.port = 25;
-	struct client *client =
-		client_greet(task, play->io, &host, SLICE("us.example"), arena, &failure);
+	struct client *client = client_greet(task, play->io, &host, &play->manner, arena, &failure);
 	if (client) {
 		client_serve(task, client,
 			(struct client_work){play_next, play_done, play_put_back, play});
@@ -68,6 +68,7 @@ static void play_run(struct play *play, struct scene_server *server, size_t chun
 {
 	struct loop *loop = sim_open(0);
 
+	play->manner.our_name = SLICE("us.example");
 	play->story = server->said = server->fault = TEXT_GROWING;
 	sim_pair(loop, &play->io, &server->io);
 	sim_set_chunk(play->io, chunk);
@@ -240,9 +241,89 @@ static const struct row rows[] = {
 		"0 delivered 250 0.0.0 one\n1 delivered 250 0.0.0 two\n", 0},
 };
 
-static void row_play(const struct row *row, size_t chunk)
+/* RFC 2033. */
+#define LHLO                                                                                       \
+	"S 220 lmtp.example.org LMTP\nC LHLO us.example\nS 250-lmtp.example.org\nS 250 "           \
+	"PIPELINING\n"
+#define ENVELOPE_3                                                                                 \
+	"C MAIL FROM:<a@us.example>\nC RCPT TO:<b@example.org>\nC RCPT TO:<c@example.org>\nC "     \
+	"RCPT TO:<d@example.org>\nC DATA\n"
+#define BCD "b@example.org c@example.org d@example.org"
+#define TWICE                                                                                      \
+	"after the whole message was sent and before it was answered for; it is tried again and "  \
+	"may arrive twice\n"
+#define LOST "0 4.4.2 The connection to " REMOTE " was lost: it was closed "
+
+static const struct row lmtp_rows[] = {
+	{"each accepted recipient has an answer of its own", BCD,
+		LHLO ENVELOPE_3
+		"S 250 ok\nS 250 ok\nS 550 5.1.1 who\nS 250 ok\nS 354 go\nD\nS 250 2.0.0 "
+		"saved\nS 552 5.2.2 full\nC QUIT\n",
+		"0 delivered 250 2.0.0 saved\n1 failed 550 5.1.1 who\n2 failed 552 5.2.2 full\n",
+		0},
+	{"some wait, some fail, some have it", BCD,
+		LHLO ENVELOPE_3
+		"S 250 ok\nS 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nS 452 4.2.2 over "
+		"quota\nS 250 2.0.0 saved\nS 550 5.7.1 by a sieve script\nC QUIT\n",
+		"0 deferred 452 4.2.2 over quota\n1 delivered 250 2.0.0 saved\n2 failed 550 5.7.1 "
+		"by "
+		"a sieve script\n",
+		0},
+	{"without PIPELINING each command waits", "b@example.org c@example.org",
+		"S 220 hi\nC LHLO us.example\nS 250 mx\nC MAIL FROM:<a@us.example>\nS 250 ok\nC "
+		"RCPT TO:<b@example.org>\nS 250 ok\nC RCPT TO:<c@example.org>\nS 250 ok\nC "
+		"DATA\nS 354 go\nD\nS 250 one\nS 250 two\nC QUIT\n",
+		"0 delivered 250 0.0.0 one\n1 delivered 250 0.0.0 two\n", 0},
+	{"the next envelope rides behind the body, its answers behind all of the first",
+		"b@example.org c@example.org",
+		LHLO ENVELOPE_2
+		"S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\n" ENVELOPE_2
+		"S 250 one\nS 250 two\nS 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nS 250 "
+		"three\nS 450 four\nC QUIT\n",
+		"0 delivered 250 0.0.0 one\n1 delivered 250 0.0.0 two\n0 delivered 250 0.0.0 "
+		"three\n1 deferred 450 0.0.0 four\n",
+		2},
+	{"421 in the middle of the answers", BCD,
+		LHLO ENVELOPE_3
+		"S 250 ok\nS 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nS 250 2.0.0 saved\nS 421 "
+		"4.3.2 down\n",
+		"0 delivered 250 2.0.0 saved\n1 deferred 421 4.3.2 down\n2 deferred 421 4.3.2 "
+		"down\n",
+		0},
+	{"death after the final dot", BCD,
+		LHLO ENVELOPE_3 "S 250 ok\nS 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nX\n",
+		"0 deferred " LOST TWICE "1 deferred " LOST TWICE "2 deferred " LOST TWICE, 0},
+	{"death between two answers", BCD,
+		LHLO ENVELOPE_3
+		"S 250 ok\nS 250 ok\nS 550 who\nS 250 ok\nS 354 go\nD\nS 250 saved\nX\n",
+		"0 delivered 250 0.0.0 saved\n1 failed 550 0.0.0 who\n2 deferred " LOST TWICE, 0},
+	{"garbage between two answers", "b@example.org c@example.org",
+		LHLO ENVELOPE_2 "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nS 250 saved\nS what\n",
+		"0 delivered 250 0.0.0 saved\n1 deferred 0 4.5.0 " REMOTE
+		" answered with something that is not SMTP: the answer cannot be read " TWICE,
+		0},
+	{"fewer answers than recipients end by the clock", "b@example.org c@example.org",
+		LHLO ENVELOPE_2
+		"S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nD\nS 250 saved\nW 601\nX\n",
+		"0 delivered 250 0.0.0 saved\n1 deferred 0 4.4.2 The connection to " REMOTE
+		" was lost: nothing was heard in time " TWICE,
+		0},
+	{"nobody accepted, and 503 to DATA", "b@example.org",
+		LHLO ENVELOPE_1 "S 250 ok\nS 550 5.1.1 no\nS 503 5.5.1 nobody\nC QUIT\n",
+		"0 failed 550 5.1.1 no\n", 0},
+	{"354 for nobody ends the session: no answer would come", "b@example.org",
+		LHLO ENVELOPE_1 "S 250 ok\nS 550 5.1.1 no\nS 354 go\nX\n",
+		"0 failed 550 5.1.1 no\n", 0},
+	{"a server that does not know LHLO is not one that refuses mail", "b@example.org",
+		"S 220 hi\nC LHLO us.example\nS 500 5.5.1 what?\n",
+		"no session: deferred 500 what?\n", 0},
+	{"nor is 554 instead of a greeting", "b@example.org", "S 554 5.3.2 closed\n",
+		"no session: deferred 554 closed\n", 0},
+};
+
+static void row_play(const struct row *row, size_t chunk, bool lmtp)
 {
-	struct play play = {0};
+	struct play play = {.manner.lmtp = lmtp};
 	struct scene_server server = {.script = slice_of(row->script)};
 
 	print_message("%s (%zu)\n", row->name, chunk);
@@ -260,14 +341,18 @@ static void every_dialogue_ends_as_the_table_says(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		row_play(&rows[i], 0);
+		row_play(&rows[i], 0, false);
+	for (size_t i = 0; i < sizeof lmtp_rows / sizeof *lmtp_rows; i++)
+		row_play(&lmtp_rows[i], 0, true);
 }
 
 static void the_same_when_each_read_gives_one_byte(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		row_play(&rows[i], 1);
+		row_play(&rows[i], 1, false);
+	for (size_t i = 0; i < sizeof lmtp_rows / sizeof *lmtp_rows; i++)
+		row_play(&lmtp_rows[i], 1, true);
 }
 
 /* ---- bytes ---- */

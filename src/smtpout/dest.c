@@ -103,8 +103,9 @@ void destination_leave(struct destination *destination)
 
 static struct slice destination_key(const struct delivery_job *order, struct arena *arena)
 {
-	return arena_format(arena, "%u %u %u %u %.*s", order->route, order->tls, order->port,
-		order->private_too, SLICE_ARGS(order->target));
+	return arena_format(arena, "%u %u %u %u %.*s %.*s %.*s", order->route, order->tls,
+		order->port, order->private_too, SLICE_ARGS(order->target),
+		SLICE_ARGS(order->login), SLICE_ARGS(order->password_file));
 }
 
 static struct destination *destination_find(struct pool *pool, const struct job *job)
@@ -122,6 +123,8 @@ static struct destination *destination_find(struct pool *pool, const struct job 
 		.way = job->order,
 		.allowed = CONNECTIONS_AT_FIRST};
 	destination->way.target = arena_slice(arena, job->order.target);
+	destination->way.login = arena_slice(arena, job->order.login);
+	destination->way.password_file = arena_slice(arena, job->order.password_file);
 	destination->way.recipients = SLICE_NONE;
 	list_init(&destination->jobs);
 	list_init(&destination->connections);
@@ -149,8 +152,18 @@ void pool_close(struct pool *pool)
 {
 	panic_if(pool->connections > 0 || pool->waiting > 0, "the pool is not empty");
 	map_free(pool->destinations);
+	trust_drop(pool->trust);
 	arena_free(pool->name_arena);
 	free(pool);
+}
+
+void pool_set_secrets(struct pool *pool, struct trust *trust, const struct passwords *passwords,
+	struct offload *threads)
+{
+	trust_drop(pool->trust);
+	pool->trust = trust;
+	pool->passwords = passwords;
+	pool->threads = threads;
 }
 
 void pool_set_name(struct pool *pool, struct slice our_name)

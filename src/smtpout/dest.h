@@ -11,6 +11,7 @@
 #define SMTPOUT_DEST_H
 
 #include "smtpout/client.h"
+#include "smtpout/secrets.h"
 
 enum {
 	CONNECTIONS_AT_FIRST = 2,
@@ -39,7 +40,11 @@ struct pool_counts {
 struct pool *pool_open(struct loop *loop, struct dns *dns, size_t most, struct pool_link link);
 void pool_close(struct pool *pool);                           /* it is empty */
 void pool_set_name(struct pool *pool, struct slice our_name); /* for EHLO, from the next on */
-void pool_add(struct pool *pool, struct job *job);            /* ROUTE_MX or ROUTE_HOSTS */
+/* What TLS and signing in need: from the next connection on. The trust is the pool's from here on,
+ * the others stay the caller's. */
+void pool_set_secrets(struct pool *pool, struct trust *trust, const struct passwords *passwords,
+	struct offload *threads);
+void pool_add(struct pool *pool, struct job *job); /* all but ROUTE_MAILDIR */
 /* No more jobs are begun; transactions that run come to their end. */
 void pool_stop(struct pool *pool);
 struct pool_counts pool_count(const struct pool *pool);

@@ -19,6 +19,9 @@ struct pool {
 	uint64_t seed;
 	struct arena *name_arena;
 	struct slice our_name;
+	struct trust *trust; /* NULL: no TLS */
+	const struct passwords *passwords;
+	struct offload *threads;
 	bool stopping;
 };
 
@@ -42,6 +45,8 @@ struct connection {
 	struct task *task; /* NULL until it runs */
 	struct arena *arena;
 	struct client *client; /* NULL until greeted */
+	struct trust *trust;   /* held while the client lives */
+	struct arena *secret;  /* the password, until it is greeted */
 	struct gate wake;
 	unsigned turn; /* messages taken since it was last idle */
 	bool coming, woken, dismissed;

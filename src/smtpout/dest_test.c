@@ -366,6 +366,45 @@ static void stop_lets_running_transactions_finish(void **state)
 	scene_close(&scene, &sink);
 }
 
+/* What wishes more never rides on a connection that was opened with less, nor one's mail on a
+ * connection signed in as another. */
+static void ways_that_differ_share_no_connection(void **state)
+{
+	static const struct {
+		enum route_tls tls;
+		const char *login, *file;
+	} ways[] = {
+		{ROUTE_TLS_MAY, "", ""},
+		{ROUTE_TLS_OFF, "", ""},
+		{ROUTE_TLS_VERIFIED, "", ""},
+		{ROUTE_TLS_VERIFIED, "us", "/a"},
+		{ROUTE_TLS_VERIFIED, "us", "/b"},
+		{ROUTE_TLS_VERIFIED, "we", "/a"},
+	};
+	enum { WAYS = sizeof ways / sizeof *ways };
+	struct scene scene;
+	struct sink sink = {0};
+
+	(void)state;
+	scene_open(&scene, CONNECTIONS_IN_ALL);
+	sink_open(&sink, scene.loop, "198.51.100.1:25");
+	for (size_t i = 0; i < 2 * WAYS; i++) {
+		struct job *job = scene_job("a@us.example", "b@example.org", SLICE("x\r\n"), 0);
+		job->order.route = ROUTE_MX;
+		job->order.target = SLICE("example.org");
+		job->order.tls = (uint8_t)ways[i % WAYS].tls;
+		job->order.login = slice_of(ways[i % WAYS].login);
+		job->order.password_file = slice_of(ways[i % WAYS].file);
+		pool_add(scene.pool, job);
+	}
+	assert_int_equal(pool_count(scene.pool).destinations, WAYS);
+	loop_run(scene.loop);
+	/* The sink has no TLS. */
+	assert_int_equal(scene.delivered, 2 * 2);
+	assert_int_equal(scene.deferred, 2 * (WAYS - 2));
+	scene_close(&scene, &sink);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_remote_that_hangs_up_often_gets_everything_once),
 		cmocka_unit_test(destinations_take_turns_when_all_places_are_taken),
 		cmocka_unit_test(stop_ends_what_runs_and_leaves_the_rest_untried),
+		cmocka_unit_test(ways_that_differ_share_no_connection),
 		cmocka_unit_test(stop_lets_running_transactions_finish),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,7 +77,7 @@ bool envelope_fits(const struct client *client, struct job *job)
 	if (reason == REASON_MESSAGE_TOO_LARGE)
 		settled.words = arena_format(job->arena, "%.*s takes messages up to %.*s bytes",
 			SLICE_ARGS(client->remote), SLICE_ARGS(argument));
-	settled.remote = client->remote;
+	settlement_sign(&settled, client);
 	job_settle_rest(job, &settled);
 	return false;
 }

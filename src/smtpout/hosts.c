@@ -8,7 +8,7 @@ void hosts_add(
 	if (!ask->private_too && address_is_special(&address))
 		hosts->forbidden = true;
 	else if (hosts->count < HOSTS_MAX)
-		hosts->list[hosts->count++] = (struct host){name, address};
+		hosts->list[hosts->count++] = (struct host){.name = name, .address = address};
 }
 
 static enum wait add_of_type(struct task *task, const struct hosts_ask *ask, enum dns_type type,

@@ -13,6 +13,7 @@ enum { HOSTS_MAX = 8 }; /* addresses tried in one attempt */
 struct host {
 	struct slice name; /* as looked up, or the address itself */
 	struct address address;
+	struct slice path; /* of a Unix socket, instead of all that; empty: none */
 };
 struct hosts {
 	struct host list[HOSTS_MAX];

@@ -12,6 +12,8 @@ struct job *job_new(const struct delivery_job *order)
 	job->arena = arena;
 	job->order = *order;
 	job->order.target = arena_slice(arena, order->target);
+	job->order.login = arena_slice(arena, order->login);
+	job->order.password_file = arena_slice(arena, order->password_file);
 	job->order.recipients = arena_slice(arena, order->recipients);
 	job->count = job_recipient_count(order);
 	job->recipients = ARENA_ARRAY(arena, struct rcpt, job->count);
@@ -33,6 +35,8 @@ void job_settle(struct job *job, struct rcpt *rcpt, const struct settlement *set
 	rcpt->settled = *settlement;
 	rcpt->settled.words = arena_slice(job->arena, settlement->words);
 	rcpt->settled.remote = arena_slice(job->arena, settlement->remote);
+	rcpt->settled.tls.session = arena_slice(job->arena, settlement->tls.session);
+	rcpt->settled.tls.why = arena_slice(job->arena, settlement->tls.why);
 }
 
 void job_settle_all(struct job *job, enum rcpt_state state, const struct settlement *settlement)

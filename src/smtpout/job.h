@@ -21,6 +21,7 @@ struct settlement {
 	struct enhanced enhanced;
 	struct slice words;
 	struct slice remote; /* "mx.example.org [192.0.2.1]:25"; may be empty */
+	struct delivery_tls tls;
 };
 
 enum rcpt_state { RCPT_WAITING, RCPT_ASKED, RCPT_ACCEPTED, RCPT_SETTLED };

@@ -28,8 +28,11 @@ struct out {
 	struct map *segments; /* by number */
 	struct outbox outbox;
 	struct channel *control;
+	struct passwords *passwords;
 	struct arena *name_arena;
-	struct slice next_name;   /* prepared, in name_arena, not switched to */
+	struct slice next_name;     /* prepared, in name_arena, not switched to; and its: */
+	struct policy *next_policy; /* NULL: none is */
+	struct trust *next_trust;
 	char *state_path;         /* as the configuration writes it; changes only by a restart */
 	int state_folder;         /* -1 until granted */
 	uint64_t jobs, counts[3]; /* at work; recipients by enum outcome */
@@ -108,6 +111,7 @@ static void outcome_send(struct out *out, const struct job *job, const struct rc
 				      .outcome = (uint8_t)settled->outcome,
 				      .code = (uint16_t)settled->code,
 				      .reason = (uint16_t)settled->reason,
+				      .tls = settled->tls,
 				      .enhanced = text_slice(&enhanced),
 				      .remote = slice_part(settled->remote, 0, REMOTE_WORDS_MAX),
 				      .words = slice_part(settled->words, 0, REMOTE_WORDS_MAX),
@@ -126,6 +130,9 @@ static void out_finish(struct turn_end *hook)
 	channel_close(out->control);
 	pool_close(out->pool);
 	local_close(out->local);
+	passwords_free(out->passwords);
+	trust_drop(out->next_trust);
+	policy_unref(out->next_policy);
 	offload_close(out->threads);
 	dns_client_close(out->names);
 	segments_free(out->segments);
@@ -167,12 +174,9 @@ static void work_empty(void *owner)
 /* What no way is built for never leaves by another: it waits, and says why. */
 static bool way_is_built(const struct delivery_job *order, struct slice *why)
 {
-	if (order->route == ROUTE_LMTP)
-		*why = SLICE("delivery by LMTP is not built into this version");
-	else if (order->tls == ROUTE_TLS_VERIFIED || order->tls == ROUTE_TLS_DANE)
-		*why = SLICE("TLS for outgoing mail is not built into this version");
-	else
+	if (order->tls != ROUTE_TLS_DANE)
 		return true;
+	*why = SLICE("DANE is not built into this version");
 	return false;
 }
 
@@ -299,6 +303,7 @@ static void *out_start(struct role *role)
 	panic_if(!out->threads, "no threads for Maildirs");
 	out->pool = pool_open(role->loop, dns_client_dns(out->names), CONNECTIONS_IN_ALL, link);
 	out->local = local_open(role->loop, out->threads, loop_wall(role->loop), link);
+	out->passwords = passwords_new();
 	outbox_init(&out->outbox);
 	out->finish.run = out_finish;
 	return out;
@@ -312,10 +317,18 @@ static bool out_prepare(void *state, struct slice bytes, struct text *why)
 	if (!policy)
 		return false;
 	const struct settings *settings = policy_settings(policy);
+	struct trust *trust = trust_open(settings->tls_trust, why);
+	if (!trust) {
+		policy_unref(policy);
+		return false;
+	}
 	out->next_name = arena_slice(out->name_arena, settings->hostname);
 	if (!out->state_path)
 		out->state_path = strndup(settings->state.at, settings->state.len);
-	policy_unref(policy);
+	trust_drop(out->next_trust);
+	policy_unref(out->next_policy);
+	out->next_trust = trust;
+	out->next_policy = policy;
 	return true;
 }
 
@@ -325,8 +338,13 @@ static void out_switch_over(void *state)
 
 	pool_set_name(out->pool, out->next_name);
 	local_set_name(out->local, out->next_name);
+	pool_set_secrets(out->pool, out->next_trust, out->passwords, out->threads);
+	passwords_keep(out->passwords, out->next_policy);
+	policy_unref(out->next_policy);
 	arena_reset(out->name_arena);
 	out->next_name = SLICE_NONE;
+	out->next_trust = NULL;
+	out->next_policy = NULL;
 }
 
 static void out_peer(void *state, enum role_name name, unsigned slot, int fd)
@@ -356,6 +374,10 @@ static void out_grant(void *state, const struct setup_grant *what, int fd)
 {
 	struct out *out = state;
 
+	if (what->what == GRANT_PASSWORD) {
+		passwords_take(out->passwords, what->address, fd, what->service);
+		return;
+	}
 	if (what->what != GRANT_STATE_FOLDER || !out->state_path) {
 		close(fd);
 		return;

@@ -11,12 +11,14 @@ static const mono_ns limits[] = {
 	[LIMIT_CONNECT] = 300 * NS_PER_S,
 	[LIMIT_GREETING] = 300 * NS_PER_S, /* 4.5.3.2.1 */
 	[LIMIT_HELLO] = 300 * NS_PER_S,
-	[LIMIT_MAIL] = 300 * NS_PER_S,  /* 4.5.3.2.2 */
-	[LIMIT_RCPT] = 300 * NS_PER_S,  /* 4.5.3.2.3 */
-	[LIMIT_DATA] = 120 * NS_PER_S,  /* 4.5.3.2.4 */
-	[LIMIT_BLOCK] = 180 * NS_PER_S, /* 4.5.3.2.5 */
-	[LIMIT_FINAL] = 600 * NS_PER_S, /* 4.5.3.2.6 */
-	[LIMIT_QUIT] = 5 * NS_PER_S,    /* only the send: its answer is not waited for */
+	[LIMIT_STARTTLS] = 120 * NS_PER_S, /* RFC 3207 has none */
+	[LIMIT_AUTH] = 180 * NS_PER_S,     /* RFC 4954 section 4: at least three minutes */
+	[LIMIT_MAIL] = 300 * NS_PER_S,     /* 4.5.3.2.2 */
+	[LIMIT_RCPT] = 300 * NS_PER_S,     /* 4.5.3.2.3 */
+	[LIMIT_DATA] = 120 * NS_PER_S,     /* 4.5.3.2.4 */
+	[LIMIT_BLOCK] = 180 * NS_PER_S,    /* 4.5.3.2.5 */
+	[LIMIT_FINAL] = 600 * NS_PER_S,    /* 4.5.3.2.6 */
+	[LIMIT_QUIT] = 5 * NS_PER_S,       /* only the send: its answer is not waited for */
 };
 
 mono_ns limit_of(enum limit limit)
@@ -82,6 +84,12 @@ bool reply_is_positive(const struct reply *reply)
 	return reply->code / 100 == 2;
 }
 
+void settlement_sign(struct settlement *settled, const struct client *client)
+{
+	settled->remote = client->remote;
+	settled->tls = client->tls;
+}
+
 struct settlement settlement_of_reply(const struct client *client, struct arena *arena)
 {
 	const struct reply *reply = &client->reply;
@@ -94,15 +102,14 @@ struct settlement settlement_of_reply(const struct client *client, struct arena 
 		.enhanced = reply->enhanced,
 		.words = arena_slice(
 			arena, slice_part(text_slice(&reply->words), 0, REMOTE_WORDS_MAX)),
-		.remote = client->remote,
 	};
 
 	if (class == 3 || class == 1) { /* an intermediate code where a final one belongs */
 		settled =
 			settlement_of(REASON_REMOTE_PROTOCOL, client->remote, settled.words, arena);
 		settled.code = reply->code;
-		settled.remote = client->remote;
 	}
+	settlement_sign(&settled, client);
 	return settled;
 }
 
@@ -126,7 +133,7 @@ struct settlement settlement_of_talk(
 	struct settlement settled = settlement_of(rows[talk].reason, client->remote, detail, arena);
 
 	panic_if(talk == TALK_OK, "nothing broke");
-	settled.remote = client->remote;
+	settlement_sign(&settled, client);
 	settled.outcome = OUTCOME_DEFERRED;
 	return settled;
 }

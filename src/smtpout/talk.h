@@ -11,6 +11,8 @@ enum limit {
 	LIMIT_CONNECT,
 	LIMIT_GREETING,
 	LIMIT_HELLO,
+	LIMIT_STARTTLS,
+	LIMIT_AUTH,
 	LIMIT_MAIL,
 	LIMIT_RCPT,
 	LIMIT_DATA,
@@ -34,6 +36,27 @@ enum talk talk_of_io(enum io_end end);
 enum talk client_listen(struct task *task, struct client *client, enum limit limit) MUST_USE;
 
 bool reply_is_positive(const struct reply *reply); /* 2yz */
+/* Greeting and hello, on a fresh connection. False: *failure says why, in the client's arena. */
+bool client_begin(struct task *task, struct client *client, const struct manner *manner,
+	struct settlement *failure) MUST_USE;
+void client_close(struct client *client);
+bool reply_was_granted(const struct client *client, enum talk talk); /* 2yz, and it goes on */
+
+/* ---- secure.c ---- */
+enum { PORT_TLS_AT_ONCE = 465 }; /* RFC 8314 section 3.3: TLS begins with the connection */
+/* False: *failure. True: there is TLS, or it need not be; *fresh: what was offered is void. */
+bool client_secure(struct task *task, struct client *client, const struct manner *manner,
+	struct settlement *failure, bool *fresh) MUST_USE;
+bool client_secure_at_once(struct task *task, struct client *client, const struct manner *manner,
+	struct settlement *failure) MUST_USE;
+
+/* ---- login.c ---- */
+/* Where `manner` has a login: AUTH (RFC 4954). */
+bool client_sign_in(struct task *task, struct client *client, const struct manner *manner,
+	struct settlement *failure) MUST_USE;
+
+/* Adds who said it, over what. */
+void settlement_sign(struct settlement *settled, const struct client *client);
 /* The remote's reply as the final word about somebody; `when` ("after RCPT") for odd codes. */
 struct settlement settlement_of_reply(const struct client *client, struct arena *arena);
 /* The conversation broke: `when` says at what point. */

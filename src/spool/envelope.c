@@ -51,6 +51,10 @@ static void recipients_encode(struct text *out, const struct envelope *envelope)
 		put_counted(out, recipient->address);
 		put_counted(out, recipient->orcpt);
 		put_number(out, (uint64_t)(recipient->flags << FLAGS_SHIFT | recipient->notify), 1);
+		if (recipient->flags & ENVELOPE_RECIPIENT_REFUSED) {
+			put_counted(out, recipient->reply);
+			put_counted(out, recipient->reason);
+		}
 	}
 	if (envelope->return_path.len)
 		put_counted(out, envelope->return_path);
@@ -91,6 +95,21 @@ void message_encode(struct text *out, const struct message *message, uint64_t in
 	put_number(out, message->body_size, 8);
 }
 
+static struct envelope_recipient recipient_decode(struct reader *in)
+{
+	struct envelope_recipient recipient = {.address = read_counted(in)};
+
+	recipient.orcpt = read_counted(in);
+	uint8_t both = read_u8(in);
+	recipient.notify = both & NOTIFY_BITS;
+	recipient.flags = (uint8_t)(both >> FLAGS_SHIFT);
+	if (recipient.flags & ENVELOPE_RECIPIENT_REFUSED) {
+		recipient.reply = read_counted(in);
+		recipient.reason = read_counted(in);
+	}
+	return recipient;
+}
+
 static bool recipients_decode(struct reader *in, struct arena *arena, struct envelope *envelope)
 {
 	size_t count = read_u16(in);
@@ -100,13 +119,8 @@ static bool recipients_decode(struct reader *in, struct arena *arena, struct env
 		return false;
 	struct envelope_recipient *recipients =
 		ARENA_ARRAY(arena, struct envelope_recipient, count);
-	for (size_t i = 0; i < count; i++) {
-		recipients[i].address = read_counted(in);
-		recipients[i].orcpt = read_counted(in);
-		uint8_t both = read_u8(in);
-		recipients[i].notify = both & NOTIFY_BITS;
-		recipients[i].flags = (uint8_t)(both >> FLAGS_SHIFT);
-	}
+	for (size_t i = 0; i < count; i++)
+		recipients[i] = recipient_decode(in);
 	envelope->recipients = recipients;
 	envelope->recipient_count = count;
 	if (!in->bad && in->left.len)

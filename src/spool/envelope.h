@@ -27,6 +27,7 @@ enum envelope_flags {
 
 enum envelope_recipient_flags {
 	ENVELOPE_RECIPIENT_FORWARDED = 1, /* leaves with the envelope's return_path */
+	ENVELOPE_RECIPIENT_REFUSED = 2,   /* after the data: is reported, never delivered */
 };
 
 struct envelope_recipient {
@@ -34,6 +35,8 @@ struct envelope_recipient {
 	struct slice orcpt;   /* decoded; may be empty */
 	uint8_t notify;       /* NOTIFY_…; below 16 */
 	uint8_t flags;        /* ENVELOPE_RECIPIENT_…; below 16 */
+	/* Of a refused one: "550 5.7.1 words [why ID]", and the name of the row of reasons. */
+	struct slice reply, reason;
 };
 struct envelope {
 	uint32_t flags;

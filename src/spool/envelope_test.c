@@ -19,6 +19,9 @@ static const struct envelope_recipient recipients[] = {
 	{SLICE("postmaster"), SLICE(""), NOTIFY_UNSET},
 	{SLICE("carl@example.com"), SLICE("rfc822;c@example.org"), NOTIFY_FAILURE | NOTIFY_DELAY,
 		ENVELOPE_RECIPIENT_FORWARDED},
+	{SLICE("all@example.org"), SLICE(""), NOTIFY_UNSET, ENVELOPE_RECIPIENT_REFUSED,
+		SLICE("550 5.7.1 Ask first [why 7K3Q-9MZD-2C4T]"), SLICE("refused-recipient")},
+	{SLICE("dora@example.org"), SLICE(""), NOTIFY_NEVER},
 };
 
 static struct message a_message(void)
@@ -37,7 +40,7 @@ static struct message a_message(void)
 			.helo = SLICE("host"),
 			.policy_hash = SLICE("abcd"),
 			.recipients = recipients,
-			.recipient_count = 3},
+			.recipient_count = 5},
 		.facts = SLICE("facts"),
 		.trace = SLICE("Received: from x\r\n"),
 		.body_flags = BODY_FLAG_DOTS,
@@ -72,12 +75,14 @@ static void assert_is_a_message(const struct message *seen)
 	assert_same(a->client_name, b->client_name);
 	assert_same(a->helo, b->helo);
 	assert_same(a->policy_hash, b->policy_hash);
-	assert_int_equal(a->recipient_count, 3);
-	for (size_t i = 0; i < 3; i++) {
+	assert_int_equal(a->recipient_count, 5);
+	for (size_t i = 0; i < 5; i++) {
 		assert_same(a->recipients[i].address, recipients[i].address);
 		assert_same(a->recipients[i].orcpt, recipients[i].orcpt);
 		assert_int_equal(a->recipients[i].notify, recipients[i].notify);
 		assert_int_equal(a->recipients[i].flags, recipients[i].flags);
+		assert_same(a->recipients[i].reply, recipients[i].reply);
+		assert_same(a->recipients[i].reason, recipients[i].reason);
 	}
 	assert_same(seen->facts, sent.facts);
 	assert_same(seen->trace, sent.trace);

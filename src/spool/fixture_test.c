@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spools as released formats wrote them are read. With FIXTURES_WRITE set to a folder the files of
- * the present format are written there instead: done once per format, then never changed. */
+ * the present format are written there instead: done once per format (and file), then never
+ * changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ static const struct {
 	{"results", "00000007", SPOOL_FIXTURES "/format-1/results-00000007"},
 	{"big", "000006", SPOOL_FIXTURES "/format-1/big-000006"},
 	{"results", "00000008", SPOOL_FIXTURES "/format-1/results-00000008"},
+	{"seg", "000009", SPOOL_FIXTURES "/format-1/seg-000009"},
 };
 
 /* Writing */
@@ -205,6 +207,53 @@ static void events_fixture_write(struct disk *disk, struct batch *batch)
 		text_free(&heads[i]);
 }
 
+/* A message that was split: one recipient is refused, one is forwarded. */
+static void split_add(struct batch *batch, struct text *head)
+{
+	static const struct envelope_recipient to[] = {{SLICE("anna@example.org"), SLICE(""), 0},
+		{SLICE("all@example.org"), SLICE("rfc822;all@example.org"), 0,
+			ENVELOPE_RECIPIENT_REFUSED, SLICE("550 5.7.1 No [why 7K3Q-9MZD-2C4T]"),
+			SLICE("refused-recipient")},
+		{SLICE("carl@example.com"), SLICE(""), 4, ENVELOPE_RECIPIENT_FORWARDED}};
+	struct slice body = SLICE("Subject: three\r\n\r\nthird\r\n");
+	struct message message = {.envelope = {.received = 1800000000,
+					  .sender = SLICE("sender@example.net"),
+					  .return_path = SLICE("SRS0=x@example.org"),
+					  .recipients = to,
+					  .recipient_count = 3},
+		.trace = SLICE("Received: from fixture\r\n"),
+		.body_size = body.len};
+
+	assert_non_null(text_reserve(head, RECORD_HEADER));
+	message_encode(head, &message, body.len);
+	struct slice start = slice_from(text_slice(head), RECORD_HEADER);
+	batch_add(batch,
+		(struct record){.type = RECORD_MESSAGE,
+			.id = 1004,
+			.origin = epoch,
+			.length = (uint32_t)(start.len + body.len),
+			.payload_crc = crc32c(crc32c(0, start), body)},
+		text_slice(head), body);
+}
+
+static void split_fixture_write(struct disk *disk, struct batch *batch)
+{
+	static const char zeros[SPOOL_BLOCK];
+	struct text head = TEXT_GROWING;
+	int fd = file_new(disk, "seg", "000009");
+
+	headers_write(disk, fd, SEGMENT_SMALL, 9, SEGMENT);
+	batch_begin(batch, 9, epoch, SEGMENT_DATA_AT, SEGMENT_DATA_AT);
+	split_add(batch, &head);
+	batch_seal(batch);
+	assert_int_equal(batch_write(batch, disk, fd, true), 0);
+	assert_int_equal(
+		disk_write(disk, fd, (struct slice){zeros, sizeof zeros}, SEGMENT - SPOOL_BLOCK),
+		0);
+	fixture_save(disk, 4);
+	text_free(&head);
+}
+
 static void fixtures_write(void)
 {
 	static struct batch batch;
@@ -236,6 +285,7 @@ static void fixtures_write(void)
 	fixture_save(disk, 1);
 	big_fixture_write(disk, &batch);
 	events_fixture_write(disk, &batch);
+	split_fixture_write(disk, &batch);
 	for (size_t i = 0; i < 4; i++)
 		text_free(&heads[i]);
 	disk_memory_close(disk);
@@ -259,6 +309,20 @@ static size_t seen;
 static struct stored big_seen;
 static uint64_t event_seen;
 
+static void split_seen(const struct envelope *envelope)
+{
+	const struct envelope_recipient *refused = &envelope->recipients[1];
+
+	assert_int_equal(envelope->recipient_count, 3);
+	assert_int_equal(envelope->recipients[0].flags, 0);
+	assert_int_equal(refused->flags, ENVELOPE_RECIPIENT_REFUSED);
+	assert_true(slice_is(refused->reply, SLICE("550 5.7.1 No [why 7K3Q-9MZD-2C4T]")));
+	assert_true(slice_is(refused->reason, SLICE("refused-recipient")));
+	assert_int_equal(envelope->recipients[2].flags, ENVELOPE_RECIPIENT_FORWARDED);
+	assert_true(slice_is(envelope->recipients[2].address, SLICE("carl@example.com")));
+	assert_true(slice_is(envelope->return_path, SLICE("SRS0=x@example.org")));
+}
+
 static void found(void *owner, const struct stored *stored, const struct message *message,
 	const struct stored_recipient *recipients)
 {
@@ -266,6 +330,10 @@ static void found(void *owner, const struct stored *stored, const struct message
 	seen++;
 	if (stored->id == 1003) {
 		big_seen = *stored;
+		return;
+	}
+	if (stored->id == 1004) {
+		split_seen(&message->envelope);
 		return;
 	}
 	assert_true(stored->id == 1001 || stored->id == 1002);
@@ -331,7 +399,7 @@ static void a_spool_of_format_1_is_read(void **state)
 	assert_int_equal(
 		store_open_scaled(disk, disk_memory_root(disk), events, &scale, &why, &store),
 		STORE_OPEN);
-	assert_int_equal(seen, 3);
+	assert_int_equal(seen, 4);
 	assert_int_equal(event_seen, 42);
 	big_read(disk, store);
 	store_close(store);

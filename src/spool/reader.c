@@ -20,7 +20,7 @@ static enum spool_read read_exact(
 enum spool_read spool_read_payload(const struct spool_source *source, uint64_t at,
 	struct arena *arena, struct record *record, struct slice *payload)
 {
-	char *bytes = arena_alloc(arena, FIRST_READ);
+	char *bytes = arena_bytes(arena, FIRST_READ);
 	size_t got = disk_read_most(source->disk, source->fd, bytes, FIRST_READ, (off_t)at);
 
 	if (got < RECORD_HEADER)
@@ -33,7 +33,7 @@ enum spool_read spool_read_payload(const struct spool_source *source, uint64_t a
 		off_t size = source->disk->size(source->disk, source->fd);
 		if (size < 0 || at + RECORD_HEADER + record->length > (uint64_t)size)
 			return size < 0 ? SPOOL_READ_FAILED : SPOOL_READ_DAMAGED;
-		char *whole = arena_alloc(arena, record->length);
+		char *whole = arena_bytes(arena, record->length);
 		enum spool_read read =
 			read_exact(source, whole, record->length, at + RECORD_HEADER);
 		if (read != SPOOL_READ_OK)

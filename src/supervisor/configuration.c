@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/key_files.h"
 #include "supervisor/supervisor.h"
 
 enum {
@@ -110,20 +111,38 @@ static bool seal_and_map(int fd, struct slice *bytes, struct text *why)
 	return true;
 }
 
-static struct stamp stamp_of(const struct configuration *configuration, struct slice path)
+bool configuration_path(
+	const struct configuration *configuration, struct slice path, char *full, size_t size)
 {
-	char full[2048];
-	struct text text = TEXT_FIXED(full);
-	struct stat facts;
+	struct text text = {.at = full, .size = size};
 
 	if (!slice_starts(path, SLICE("/")))
 		text_put(&text, configuration->folder);
 	text_put(&text, path);
 	text_char(&text, '\0');
-	if (text.cut || stat(full, &facts) < 0)
+	return !text.cut;
+}
+
+static struct stamp stamp_of(const struct configuration *configuration, struct slice path)
+{
+	char full[2048];
+	struct stat facts;
+
+	if (!configuration_path(configuration, path, full, sizeof full) || stat(full, &facts) < 0)
 		return (struct stamp){0};
 	return (struct stamp){
 		facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec, facts.st_size, facts.st_ino};
+}
+
+static bool has_moved(
+	const struct configuration *configuration, struct slice path, struct stamp *before)
+{
+	struct stamp now = stamp_of(configuration, path);
+	bool moved = now.seconds != before->seconds || now.nanoseconds != before->nanoseconds ||
+		     now.size != before->size || now.inode != before->inode;
+
+	*before = now;
+	return moved;
 }
 
 bool configuration_has_changed(struct configuration *configuration)
@@ -133,13 +152,12 @@ bool configuration_has_changed(struct configuration *configuration)
 	for (size_t i = 1; i < configuration->bundle.count; i++) {
 		if (configuration->bundle.files[i].kind == BUNDLE_NAMES)
 			continue;
-		struct stamp now = stamp_of(configuration, configuration->bundle.files[i].path);
-		struct stamp *before = &configuration->stamps[i];
-		changed |= now.seconds != before->seconds ||
-			   now.nanoseconds != before->nanoseconds || now.size != before->size ||
-			   now.inode != before->inode;
-		*before = now;
+		changed |= has_moved(configuration, configuration->bundle.files[i].path,
+			&configuration->stamps[i]);
 	}
+	for (size_t i = 0; i < configuration->key_count; i++)
+		changed |= has_moved(
+			configuration, configuration->keys[i].path, &configuration->keys[i].stamp);
 	return changed;
 }
 
@@ -173,7 +191,6 @@ static bool open_bundle(struct configuration *configuration, const char *path, s
 	configuration->folder = arena_slice(configuration->arena, configuration->folder);
 	configuration->stamps =
 		ARENA_ARRAY(configuration->arena, struct stamp, configuration->bundle.count);
-	configuration_has_changed(configuration); /* takes the first stamps */
 	return true;
 }
 
@@ -181,13 +198,19 @@ static bool open_bundle(struct configuration *configuration, const char *path, s
  * `trial` take it. */
 static struct policy *load_to_serve(struct configuration *configuration)
 {
-	struct policy *policy = policy_load(&configuration->bundle, &configuration->complaints);
+	struct complaints *complaints = &configuration->complaints;
+	struct policy *policy = policy_load(&configuration->bundle, complaints);
 
-	if (policy && policy_cannot_serve(policy, &configuration->complaints)) {
-		policy_unref(policy);
+	if (!policy)
 		return NULL;
-	}
-	return policy;
+	bool lacks = policy_cannot_serve(policy, complaints);
+	lacks |= policy_lacks_certificates(
+		policy, &configuration->bundle, SEVERITY_ERROR, complaints);
+	lacks |= !lacks && !key_files_open(configuration, policy);
+	if (!lacks)
+		return policy;
+	policy_unref(policy);
+	return NULL;
 }
 
 struct configuration *configuration_read(const char *path, struct text *why)
@@ -206,6 +229,7 @@ struct configuration *configuration_read(const char *path, struct text *why)
 		return NULL;
 	}
 	configuration->policy = load_to_serve(configuration);
+	configuration_has_changed(configuration); /* takes the first stamps */
 	if (configuration->policy) {
 		unsigned written = policy_settings(configuration->policy)->edges;
 		configuration->edges = written ? written : edges_suiting(processors());
@@ -218,6 +242,7 @@ void configuration_free(struct configuration *configuration)
 	if (!configuration)
 		return;
 	struct slice bytes = configuration->bundle.bytes;
+	key_files_close(configuration);
 	policy_unref(configuration->policy);
 	complaints_free(&configuration->complaints);
 	if (bytes.len > 0)

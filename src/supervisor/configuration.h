@@ -11,6 +11,14 @@ struct stamp {
 	uint64_t inode;
 };
 
+/* A private key that `tls` names: opened here, where it may be root's alone, read by keys. */
+struct key_file {
+	struct slice path; /* as it is written */
+	int fd;
+	char name[65]; /* SHA-256 of its certificate's public key, hex */
+	struct stamp stamp;
+};
+
 struct configuration {
 	struct arena *arena;
 	struct bundle bundle;
@@ -21,6 +29,8 @@ struct configuration {
 	uint32_t generation;
 	unsigned edges;
 	struct stamp *stamps; /* of each file of the bundle but the first */
+	struct key_file *keys;
+	size_t key_count;
 };
 
 /* `path` NULL: the built-in one. NULL with words in `why` if it cannot even be read and parsed. */
@@ -28,6 +38,9 @@ struct configuration *configuration_read(const char *path, struct text *why);
 void configuration_free(struct configuration *configuration); /* NULL is fine */
 /* All complaints, with the line and a caret. */
 void configuration_show(const struct configuration *configuration, struct text *text);
+/* The path from where the supervisor is; false: it is too long. */
+bool configuration_path(
+	const struct configuration *configuration, struct slice path, char *full, size_t size);
 /* Whether a file that the configuration names is not what it was; the configuration itself does not
  * count, it may be half edited. The new state is remembered. */
 bool configuration_has_changed(struct configuration *configuration);

@@ -8,7 +8,13 @@
 #include "supervisor/listeners.h"
 #include "supervisor/state.h"
 
-enum { MEMBERS_MAX = EDGES_MAX + ROLE_NAMES, DEATHS_SEEN = 3, CONTROL_SOCKETS_MAX = 8 };
+enum {
+	MEMBERS_MAX = EDGES_MAX + ROLE_NAMES,
+	DEATHS_SEEN = 3,
+	CONTROL_SOCKETS_MAX = 8,
+	FEEDS_MAX = 4,
+	LOCALS_MAX = 8
+};
 
 enum member_state {
 	MEMBER_ABSENT,    /* not running; start_at says from when on it may be started */
@@ -62,9 +68,16 @@ struct supervisor {
 	struct owner owner;
 	struct state state;
 	struct list listeners;
+	int census; /* role/census.h; -1 until made */
 	int control_sockets[CONTROL_SOCKETS_MAX];
 	struct slice control_paths[CONTROL_SOCKETS_MAX]; /* in `arena` */
 	size_t control_socket_count;
+	int local_sockets[LOCALS_MAX];
+	struct slice local_paths[LOCALS_MAX]; /* in `arena` */
+	size_t local_count;
+	int feed_sockets[FEEDS_MAX]; /* of `listen grants` */
+	struct slice feed_paths[FEEDS_MAX];
+	size_t feed_count;
 	struct arena *arena;
 	struct member members[MEMBERS_MAX]; /* in the order of the start */
 	size_t member_count;
@@ -103,6 +116,21 @@ void member_kill(struct member *member, const char *why);
 bool member_is_linked(const struct member *member); /* may be given peers */
 /* Closes what ended during the turn. True if the member has become absent. */
 bool member_settle(struct member *member);
+
+/* ---- feeds.c: where other login servers say who has signed in ---- */
+bool feeds_listen(struct supervisor *supervisor, struct text *why);
+void feeds_grant(struct member *accounts);
+void feeds_close(struct supervisor *supervisor);
+
+/* ---- locals.c ---- */
+/* Where programs of this host submit mail. False with words in `why`. */
+bool locals_listen(struct supervisor *supervisor, struct text *why);
+void locals_grant(struct member *edge);
+void locals_close(struct supervisor *supervisor);
+
+/* ---- passwords.c ---- */
+/* The password files of `login`, to out. What cannot be had is logged, and told too. */
+void passwords_grant(struct member *out, const struct configuration *configuration);
 
 /* ---- staff.c ---- */
 void staff_init(struct supervisor *supervisor);

@@ -77,6 +77,11 @@ static struct listener *listener_open(
 
 /* ---- all of a configuration ---- */
 
+enum role_name service_role(enum service service)
+{
+	return service == SERVICE_POP3 || service == SERVICE_POP3S ? ROLE_POP : ROLE_EDGE;
+}
+
 static bool fail(const struct address *address, enum service service, struct text *why)
 {
 	int error = errno;
@@ -185,9 +190,14 @@ static bool want_line(struct list *fresh, struct list *have, const struct listen
 		if (line->any)
 			return want_any(fresh, have, line, edges, why);
 		return want(fresh, have, line->service, &line->address, edges, why);
-	case SERVICE_CONTROL: return true; /* a Unix socket: supervisor.c */
+	case SERVICE_CONTROL:
+	case SERVICE_LOCAL:
+	case SERVICE_GRANTS: return true; /* Unix sockets: locals.c, feeds.c */
 	case SERVICE_POP3:
 	case SERVICE_POP3S:
+		if (line->any)
+			return want_any(fresh, have, line, 1, why);
+		return want(fresh, have, line->service, &line->address, 1, why);
 	case SERVICE_WEB:
 	case SERVICES: break;
 	}

@@ -17,8 +17,10 @@ struct listener {
 	struct address bound;
 	bool wanted_still; /* by the configuration that is being prepared */
 	unsigned count;
-	int fds[EDGES_MAX]; /* one for each edge */
+	int fds[EDGES_MAX]; /* one for each edge; of POP3 one alone */
 };
+
+enum role_name service_role(enum service service); /* who accepts: the edges, or pop */
 
 /* Opens what `settings` ask for and `have` does not hold, into `fresh`; marks those of `have` that
  * are asked for still. False with words in `why`: nothing was opened. */

@@ -14,6 +14,7 @@
 #include "packets/report.h"
 #include "role/build.h"
 #include "supervisor/inside.h"
+#include "supervisor/key_files.h"
 
 #define UP_WITHIN (60 * NS_PER_S) /* from start to PREPARED */
 #define DEATH_WINDOW (10 * NS_PER_S)
@@ -63,6 +64,9 @@ void member_send_bundle(struct member *member, const struct configuration *confi
 	char buffer[16];
 	struct writer body = writer_over(buffer, sizeof buffer);
 
+	if (member->kind->name == ROLE_OUT)
+		passwords_grant(member, configuration);
+	key_files_grant(member, configuration);
 	setup_bundle_write(&body, &(struct setup_bundle){configuration->generation});
 	member_send(member, SETUP_BUNDLE, &body, configuration->fd);
 }

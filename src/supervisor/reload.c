@@ -162,7 +162,7 @@ static struct setup_grant grant_of(const struct listener *listener, struct text 
 		.address = text_slice(where)};
 }
 
-static void tell_edges(
+static void tell_acceptors(
 	struct supervisor *supervisor, enum setup_type type, const struct listener *listener)
 {
 	char buffer[64];
@@ -171,7 +171,8 @@ static void tell_edges(
 
 	for (size_t i = 0; i < supervisor->member_count; i++) {
 		struct member *member = &supervisor->members[i];
-		if (member->kind->name == ROLE_EDGE && member_is_linked(member))
+		if (member->kind->name == service_role(listener->service) &&
+			member_is_linked(member))
 			member_grant(member, type, &grant,
 				type == SETUP_GRANT ? listener->fds[member->slot] : -1);
 	}
@@ -181,12 +182,12 @@ static void change_listeners(struct supervisor *supervisor)
 {
 	LIST_EACH (struct listener, listener, &supervisor->listeners, link) {
 		if (!listener->wanted_still) {
-			tell_edges(supervisor, SETUP_REVOKE, listener);
+			tell_acceptors(supervisor, SETUP_REVOKE, listener);
 			listener_close(listener);
 		}
 	}
 	LIST_EACH (struct listener, listener, &supervisor->reload.fresh, link)
-		tell_edges(supervisor, SETUP_GRANT, listener);
+		tell_acceptors(supervisor, SETUP_GRANT, listener);
 	listeners_keep(&supervisor->listeners, &supervisor->reload.fresh);
 }
 

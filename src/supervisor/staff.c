@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "role/census.h"
 #include "supervisor/inside.h"
 #include "supervisor/notify.h"
 
@@ -26,6 +27,11 @@ static const struct {
 	{ROLE_OUT, ROLE_CONTROL},
 	{ROLE_ACCOUNTS, ROLE_CONTROL},
 	{ROLE_RESOLVER, ROLE_CONTROL},
+	{ROLE_EDGE, ROLE_KEYS},
+	{ROLE_POP, ROLE_KEYS},
+	{ROLE_KEYS, ROLE_CONTROL},
+	{ROLE_POP, ROLE_ACCOUNTS},
+	{ROLE_POP, ROLE_CONTROL},
 };
 
 /* Who ends before whom, and when its share of the grace is over, in hundredths. */
@@ -34,8 +40,10 @@ static const struct {
 	int share;
 } end_order[] = {
 	{ROLE_EDGE, 60},
+	{ROLE_POP, 60},
 	{ROLE_OUT, 80},
 	{ROLE_QUEUE, 88},
+	{ROLE_KEYS, 90},
 	{ROLE_ACCOUNTS, 92},
 	{ROLE_CONTROL, 95},
 	{ROLE_RESOLVER, 100},
@@ -117,18 +125,20 @@ static void grant_folder(struct member *member, enum grant_what what, int fd, co
 	text_free(&text);
 }
 
-static void grant_listeners(struct member *edge)
+static void grant_listeners(struct member *member)
 {
 	char where[64];
 
-	LIST_EACH (struct listener, listener, &edge->supervisor->listeners, link) {
+	LIST_EACH (struct listener, listener, &member->supervisor->listeners, link) {
 		struct text text = TEXT_FIXED(where);
+		if (service_role(listener->service) != member->kind->name)
+			continue;
 		text_address_port(&text, &listener->bound);
-		member_grant(edge, SETUP_GRANT,
+		member_grant(member, SETUP_GRANT,
 			&(struct setup_grant){.what = GRANT_LISTENER,
 				.service = slice_of(service_text(listener->service)),
 				.address = text_slice(&text)},
-			listener->fds[edge->slot]);
+			listener->fds[member->slot]);
 	}
 }
 
@@ -159,7 +169,10 @@ static void grant_all(struct member *member)
 	case ROLE_EDGE:
 		grant_folder(
 			member, GRANT_SECRET, member->supervisor->state.secret, "/return-path.key");
+		member_grant(member, SETUP_GRANT, &(struct setup_grant){.what = GRANT_CENSUS},
+			member->supervisor->census);
 		grant_listeners(member);
+		locals_grant(member);
 		break;
 	case ROLE_QUEUE: grant_queue(member); break;
 	case ROLE_CONTROL: grant_control(member); break;
@@ -169,7 +182,13 @@ static void grant_all(struct member *member)
 	case ROLE_ACCOUNTS:
 		grant_folder(member, GRANT_ACCOUNTS_FOLDER, member->supervisor->state.accounts,
 			"/accounts");
+		feeds_grant(member);
 		break;
+	case ROLE_POP:
+		grant_folder(member, GRANT_STATE_FOLDER, member->supervisor->state.folder, "");
+		grant_listeners(member);
+		break;
+	case ROLE_KEYS: /* its own come before each bundle */
 	case ROLE_RESOLVER:
 	case ROLE_SUPERVISOR:
 	case ROLE_NAMES: break;
@@ -293,6 +312,8 @@ static void settle_all(struct supervisor *supervisor)
 	for (size_t i = 0; i < supervisor->member_count; i++) {
 		struct member *member = &supervisor->members[i];
 		bool ended = member_settle(member);
+		if (ended && member->kind->name == ROLE_EDGE)
+			census_clear(supervisor->census, member->slot);
 		if (ended && member->kind->name == ROLE_QUEUE && !supervisor->stopping)
 			stop_dependents(supervisor);
 	}

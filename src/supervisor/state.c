@@ -197,6 +197,8 @@ enum exit_status state_open(
 		.policy = -1,
 		.accounts = -1,
 		.secret = -1,
+		.self_key = -1,
+		.self_certificate = -1,
 		.lock = -1};
 	text_put(&text, path);
 	text_char(&text, '\0');
@@ -216,8 +218,8 @@ enum exit_status state_open(
 
 void state_close(struct state *state)
 {
-	int *fds[] = {&state->secret, &state->accounts, &state->policy, &state->journal,
-		&state->spool, &state->lock, &state->folder};
+	int *fds[] = {&state->self_key, &state->self_certificate, &state->secret, &state->accounts,
+		&state->policy, &state->journal, &state->spool, &state->lock, &state->folder};
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		if (*fds[i] >= 0)
@@ -280,9 +282,10 @@ static void remove_old_socket(const char *path)
 		unlink(path);
 }
 
-static bool bind_socket(int fd, const struct sockaddr_un *address, const struct owner *owner)
+static bool bind_socket(
+	int fd, const struct sockaddr_un *address, bool for_all, const struct owner *owner)
 {
-	mode_t before = umask(0117); /* 0660 from the first moment on */
+	mode_t before = umask(for_all ? 0111 : 0117); /* from the first moment on */
 	bool bound = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
 
 	umask(before);
@@ -292,8 +295,8 @@ static bool bind_socket(int fd, const struct sockaddr_un *address, const struct 
 	       listen(fd, CONTROL_BACKLOG) == 0;
 }
 
-int state_listen(
-	const struct state *state, const char *name, const struct owner *owner, struct text *why)
+int state_listen(const struct state *state, const char *name, bool for_all,
+	const struct owner *owner, struct text *why)
 {
 	struct sockaddr_un address;
 	int fd = -1;
@@ -302,9 +305,10 @@ int state_listen(
 		remove_old_socket(address.sun_path);
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	}
-	if (fd >= 0 && bind_socket(fd, &address, owner))
+	if (fd >= 0 && bind_socket(fd, &address, for_all, owner))
 		return fd;
-	complain_of(why, "listen for `postern` on", name, EXIT_FAILED);
+	complain_of(why, for_all ? "listen for `sendmail` on" : "listen for `postern` on", name,
+		EXIT_FAILED);
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -14,7 +14,9 @@
 
 #include "base/panic.h"
 #include "policy/proof.h"
+#include "role/census.h"
 #include "supervisor/inside.h"
+#include "supervisor/key_files.h"
 #include "supervisor/notify.h"
 
 enum { SIGNALS = 3 };
@@ -176,7 +178,7 @@ static bool listen_control(struct supervisor *supervisor, const char *name, stru
 		text_format(why, "more than %d `listen control`", CONTROL_SOCKETS_MAX - 1);
 		return false;
 	}
-	int fd = state_listen(&supervisor->state, name, &supervisor->owner, why);
+	int fd = state_listen(&supervisor->state, name, false, &supervisor->owner, why);
 	if (fd < 0)
 		return false;
 	supervisor->control_sockets[count] = fd;
@@ -216,6 +218,18 @@ static bool is_there_or_full(struct supervisor *supervisor, bool there, struct t
 	return true;
 }
 
+/* TLS is for the mail, not the mail for TLS. */
+static void open_self_signed(struct supervisor *supervisor)
+{
+	char buffer[512];
+	struct text why = TEXT_FIXED(buffer);
+
+	if (!self_signed_open(&supervisor->state,
+		    policy_settings(supervisor->configuration->policy)->hostname,
+		    loop_wall(supervisor->loop), &why))
+		log_words(supervisor, LEVEL_WARN, "tls", &why);
+}
+
 /* In the order that harms least: who we are, whose the state is, then ports. */
 static enum exit_status open_all(struct supervisor *supervisor, struct text *why)
 {
@@ -230,13 +244,20 @@ static enum exit_status open_all(struct supervisor *supervisor, struct text *why
 	if (status != EXIT_ENDED)
 		return status;
 	log_words(supervisor, LEVEL_INFO, "user", &said);
+	open_self_signed(supervisor);
 	struct list fresh;
 	list_init(&fresh);
 	if (!listeners_open(&fresh, &supervisor->listeners, settings,
 		    supervisor->configuration->edges, why))
 		return EXIT_FAILED;
 	listeners_keep(&supervisor->listeners, &fresh);
-	bool listening = listen_controls(supervisor, why);
+	supervisor->census = census_new(supervisor->configuration->edges);
+	if (supervisor->census < 0) {
+		text_format(why, "cannot make a memory file: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	bool listening = listen_controls(supervisor, why) && locals_listen(supervisor, why) &&
+			 feeds_listen(supervisor, why);
 	if (!is_there_or_full(supervisor, listening, why))
 		return EXIT_FAILED;
 	bool kept = state_keep_bundle(
@@ -284,8 +305,12 @@ static void end(struct supervisor *supervisor)
 	listeners_close(&supervisor->listeners);
 	for (size_t i = 0; i < supervisor->control_socket_count; i++)
 		close(supervisor->control_sockets[i]);
+	locals_close(supervisor);
+	feeds_close(supervisor);
 	if (supervisor->control_socket_count > 0)
 		unlinkat(supervisor->state.folder, "control.sock", 0);
+	if (supervisor->census >= 0)
+		close(supervisor->census);
 	state_close(&supervisor->state);
 	configuration_free(supervisor->configuration);
 	arena_free(supervisor->arena);
@@ -298,7 +323,16 @@ static void init(struct supervisor *supervisor, const struct supervisor_options 
 		.form = log_form_of(STDERR_FILENO),
 		.arena = arena_new(),
 		.hook = {.run = staff_advance},
-		.state = {.folder = -1, .spool = -1, .journal = -1, .policy = -1, .lock = -1}};
+		.census = -1,
+		.state = {.folder = -1,
+			.spool = -1,
+			.journal = -1,
+			.policy = -1,
+			.accounts = -1,
+			.secret = -1,
+			.self_key = -1,
+			.self_certificate = -1,
+			.lock = -1}};
 	panic_if(!supervisor->loop, "no descriptors for a loop");
 	list_init(&supervisor->listeners);
 	list_init(&supervisor->reload.fresh);

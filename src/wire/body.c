@@ -2,10 +2,13 @@
 /* The end-of-data recogniser and dot-stuffing. The contract is in body.h.
  *
  * The automaton is the table below; everything else is bookkeeping. In the middle of a line most
- * octets cannot change anything, so body_read() skips over them eight at a time. */
+ * octets cannot change anything, so body_read() skips over them many at a time. */
 #include "wire/body.h"
 
 #include <string.h>
+#if defined(__SSE2__) && !defined(BODY_PORTABLE)
+#include <emmintrin.h>
+#endif
 
 enum state { AT_LINE_START, IN_LINE, AFTER_CR, AFTER_DOT, AFTER_DOT_CR, AT_END, STATES };
 enum class { OTHER, DOT, CR, LF, CLASSES };
@@ -55,6 +58,33 @@ static enum class octet_class(char c) {
 	}
 }
 
+/* How many octets from `at` on are neither CR, LF nor NUL; *high is not zero if one has its top
+ * bit.
+ */
+#if defined(__SSE2__) && !defined(BODY_PORTABLE)
+static unsigned octets_equal(__m128i octets, char c)
+{
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(c)));
+}
+
+static size_t plain_run(const char *at, size_t len, uint64_t *high)
+{
+	size_t run = 0;
+
+	for (; len - run >= sizeof(__m128i); run += sizeof(__m128i)) {
+		__m128i octets = _mm_loadu_si128((const __m128i *)(const void *)(at + run));
+		unsigned stops = octets_equal(octets, '\r') | octets_equal(octets, '\n') |
+				 octets_equal(octets, '\0');
+		unsigned tops = (unsigned)_mm_movemask_epi8(octets);
+		if (stops) {
+			*high |= tops & (stops - 1) & ~stops;
+			return run + (size_t)__builtin_ctz(stops);
+		}
+		*high |= tops;
+	}
+	return run;
+}
+#else
 #define EACH_OCTET UINT64_C(0x0101010101010101)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
@@ -64,8 +94,7 @@ static uint64_t has_zero(uint64_t word)
 	return (word - EACH_OCTET) & ~word & HIGH_BITS;
 }
 
-/* How many octets from `at` on are neither CR, LF nor NUL; *high gathers their top bits. May stop
- * up to seven octets early: the caller steps over those one by one. */
+/* May stop up to seven octets early: the caller steps over those one by one. */
 static size_t plain_run(const char *at, size_t len, uint64_t *high)
 {
 	size_t run = 0;
@@ -79,6 +108,14 @@ static size_t plain_run(const char *at, size_t len, uint64_t *high)
 		*high |= word & HIGH_BITS;
 	}
 	return run;
+}
+#endif
+
+/* CRLF and the first octet of a line that is neither dot nor end of line: by far the commonest way
+ * a line ends. The table says the same. */
+static bool line_goes_on(const char *at, size_t len)
+{
+	return len >= 3 && at[0] == '\r' && at[1] == '\n' && octet_class(at[2]) == OTHER;
 }
 
 void body_begin(struct body_reader *reader)
@@ -141,6 +178,11 @@ void body_read(struct body_reader *reader, struct slice *in, struct text *out)
 			size_t run = plain_run(in->at + at, in->len - at, &high);
 			at += run;
 			line_add(reader, run);
+			if (line_goes_on(in->at + at, in->len - at)) {
+				reader->line = 0;
+				at += 2;
+				continue;
+			}
 			if (at == in->len)
 				break;
 		}
@@ -156,6 +198,55 @@ void body_read(struct body_reader *reader, struct slice *in, struct text *out)
 	reader->has_8bit |= high != 0;
 	*in = slice_from(*in, at);
 }
+
+/* ---- chunks ---- */
+
+/* A dot is an octet like any other here; but one that begins a line is stuffed on the way out. */
+static void chunk_step(struct body_reader *reader, char c)
+{
+	bool is_dot = c == '.';
+	enum class class = is_dot ? OTHER : octet_class(c);
+	struct step step = steps[reader->state][class];
+
+	reader->has_dot_line |= is_dot && reader->state == AT_LINE_START;
+	reader->nul |= c == '\0';
+	reader->has_8bit |= (uint8_t)c >= 0x80;
+	if (step.actions)
+		step_note(reader, step.actions);
+	if (!(step.actions & LINE_END) && class != CR)
+		line_add(reader, 1);
+	reader->state = step.next;
+}
+
+void body_take(struct body_reader *reader, struct slice chunk, struct text *out)
+{
+	uint64_t high = 0;
+
+	body_emit(reader, out, chunk);
+	for (size_t at = 0; at < chunk.len; at++) {
+		if (reader->state == IN_LINE) {
+			size_t run = plain_run(chunk.at + at, chunk.len - at, &high);
+			at += run;
+			line_add(reader, run);
+			if (at == chunk.len)
+				break;
+		}
+		chunk_step(reader, chunk.at[at]);
+	}
+	reader->has_8bit |= high != 0;
+}
+
+void body_complete(struct body_reader *reader, struct text *out)
+{
+	if (reader->state == AFTER_CR) /* and nothing will follow it */
+		step_note(reader, BARE_CR);
+	if (reader->state != AT_LINE_START)
+		body_emit(reader, out, SLICE("\r\n"));
+	reader->state = AT_END;
+	reader->ended = true;
+}
+
+/* ---- out ---- */
 
 /* RFC 5321 4.5.2: a dot is set before each line that begins with one. */
 void body_stuff(struct text *out, struct slice piece, bool *at_line_start)

@@ -5,7 +5,8 @@
  * In: a table-driven recogniser that sees the data in pieces of any size. Only CRLF "." CRLF ends
  * it; bare CR, bare LF and NUL never do, and are noted so that the message can be refused after its
  * true end has been read. It takes the dot-stuffing off on the way.
- * Out: stuffing.
+ * In chunks (BDAT, RFC 3030) nothing is stuffed and nothing ends the data but a count of octets:
+ * all else is noted alike, so that a message means the same whichever way it came. Out: stuffing.
  */
 #ifndef WIRE_BODY_H
 #define WIRE_BODY_H
@@ -28,6 +29,12 @@ void body_begin(struct body_reader *reader);
  * `out` (NULL: thrown away). Takes from *in what it has used; when reader->ended, what is left in
  * *in belongs to the next command. */
 void body_read(struct body_reader *reader, struct slice *in, struct text *out);
+
+/* Takes all of `chunk` as it stands. */
+void body_take(struct body_reader *reader, struct slice chunk, struct text *out);
+/* The last chunk has been taken. A last line without its end gets one, for it leaves by DATA: that
+ * is what RFC 6376 section 3.4 signs as well. */
+void body_complete(struct body_reader *reader, struct text *out);
 
 /* Appends `piece` stuffed; *at_line_start is true before the first piece and kept between pieces.
  * A bare LF, which no message of ours holds, counts as a line end: too many dots are harmless. */

@@ -24,6 +24,31 @@ static void reference(struct slice s, struct text *out, size_t *used)
 	}
 }
 
+/* In chunks: what comes out is what went in, however it is cut, and then the end of a last line. */
+static void check_chunks(struct slice s)
+{
+	struct text whole = TEXT_GROWING, cut = TEXT_GROWING;
+	struct body_reader one, two;
+
+	body_begin(&one);
+	body_begin(&two);
+	body_take(&one, s, &whole);
+	panic_if(!slice_is(text_slice(&whole), s), "a chunk is not what it was");
+	for (size_t i = 0; i < s.len; i += 3)
+		body_take(&two, slice_part(s, i, i + 3 < s.len ? i + 3 : s.len), &cut);
+	body_complete(&one, &whole);
+	body_complete(&two, &cut);
+	panic_if(!slice_is(text_slice(&whole), text_slice(&cut)), "a cut changes the message");
+	panic_if(one.bare_cr != two.bare_cr || one.bare_lf != two.bare_lf || one.nul != two.nul ||
+			 one.has_8bit != two.has_8bit || one.has_dot_line != two.has_dot_line ||
+			 one.size != two.size || one.longest_line != two.longest_line,
+		"a cut changes what is noted");
+	panic_if(whole.len && !slice_ends_nocase(text_slice(&whole), SLICE("\r\n")),
+		"a last line without its end");
+	text_free(&whole);
+	text_free(&cut);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -34,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct body_reader reader;
 	size_t used;
 
+	check_chunks(s);
 	reference(s, &want, &used);
 	body_begin(&reader);
 	body_read(&reader, &first, &got);

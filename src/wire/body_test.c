@@ -324,6 +324,71 @@ static void what_follows_the_end_is_left_for_the_next_command(void **state)
 	assert_int_equal(reader.size, 3);
 }
 
+/* What chunks mean, found the slow way: all octets as they are, and the end of a last line. */
+static struct reference chunk_reference_of(struct slice s)
+{
+	struct reference r = {.ended = true, .used = s.len};
+	size_t line = 0;
+	bool start = true;
+
+	for (size_t i = 0; i < s.len; i++) {
+		bool ends = i > 0 && has_crlf(s, i - 1), begins = has_crlf(s, i);
+		r.out[r.len++] = s.at[i];
+		r.has_dot_line |= start && s.at[i] == '.';
+		r.bare_cr |= s.at[i] == '\r' && !begins;
+		r.bare_lf |= s.at[i] == '\n' && !ends;
+		r.nul |= s.at[i] == '\0';
+		r.has_8bit |= (uint8_t)s.at[i] > 127;
+		line = ends ? 0 : line + !begins;
+		r.longest = line > r.longest ? line : r.longest;
+		start = ends;
+	}
+	if (!start)
+		r.len += (size_t)snprintf(r.out + r.len, 3, "\r\n");
+	return r;
+}
+
+static void assert_chunks(struct slice s)
+{
+	struct reference r = chunk_reference_of(s);
+
+	for (size_t cut = 0; cut <= s.len; cut++) {
+		struct body_reader reader;
+		text_clear(&shared);
+		body_begin(&reader);
+		body_take(&reader, slice_part(s, 0, cut), &shared);
+		body_take(&reader, slice_from(s, cut), &shared);
+		assert_false(reader.ended);
+		body_complete(&reader, &shared);
+		if (!agrees(&reader, s.len, &r))
+			fail_msg("%zu octets, cut at %zu: %.*s", s.len, cut, SLICE_ARGS(s));
+	}
+}
+
+static void chunks_end_nowhere_and_are_noted_like_data(void **state)
+{
+	char buffer[STRING_MAX];
+
+	(void)state;
+	for (size_t len = 0; len <= 6; len++) {
+		size_t many = 1;
+		for (size_t i = 0; i < len; i++)
+			many *= 5;
+		for (size_t which = 0; which < many; which++) {
+			size_t rest = which;
+			for (size_t i = 0; i < len; i++, rest /= 5)
+				buffer[i] = letters[rest % 5];
+			assert_chunks((struct slice){buffer, len});
+		}
+	}
+	for (size_t letter = 0; letter < sizeof letters; letter++)
+		for (size_t at = 0; at < 40; at++) {
+			memset(buffer, 'x', 40);
+			buffer[at] = letters[letter];
+			assert_chunks((struct slice){buffer, 40});
+		}
+}
+
 static int shared_free(void **state)
 {
 	(void)state;
@@ -338,6 +403,7 @@ int main(void)
 		cmocka_unit_test(an_octet_in_a_long_line_is_seen_at_every_place),
 		cmocka_unit_test(none_of_107_false_ends_of_data_ends_it),
 		cmocka_unit_test(the_published_smuggling_forms_end_nothing),
+		cmocka_unit_test(chunks_end_nowhere_and_are_noted_like_data),
 		cmocka_unit_test(what_is_stuffed_is_unstuffed_again),
 		cmocka_unit_test(what_follows_the_end_is_left_for_the_next_command),
 	};

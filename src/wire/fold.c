@@ -19,10 +19,24 @@ static bool point_passes(const struct folded *field, uint32_t point)
 	return field->utf8 && point >= 0xa0 && !utf8_reorders(point);
 }
 
+static size_t printable_run(struct slice word)
+{
+	size_t run = 0;
+
+	while (run < word.len && ascii_is_print(word.at[run]))
+		run++;
+	return run;
+}
+
 static void text_safe(struct folded *field, struct slice word)
 {
-	while (word.len) {
+	for (;;) {
 		uint32_t point;
+		size_t run = printable_run(word);
+		text_put(field->text, slice_part(word, 0, run));
+		word = slice_from(word, run);
+		if (!word.len)
+			return;
 		size_t len = utf8_decode(word, &point);
 		if (len && point_passes(field, point))
 			text_put(field->text, slice_part(word, 0, len));

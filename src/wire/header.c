@@ -81,6 +81,7 @@ static size_t scan(struct slice message, struct field *fields, struct headers *h
 	}
 	headers->malformed = part == PART_BAD;
 	headers->body_at = message.len - left.len;
+	headers->rest = left;
 	return count;
 }
 

@@ -18,8 +18,9 @@ struct field {
 struct headers {
 	struct field *fields;
 	size_t count;
-	size_t body_at; /* offset where the body begins */
-	bool malformed; /* it ended at a line that is no field */
+	size_t body_at;    /* offset where the body begins */
+	bool malformed;    /* it ended at a line that is no field */
+	struct slice rest; /* from body_at on */
 };
 /* Fields point into `message`, the table lies in `arena`. */
 void header_scan(struct slice message, struct arena *arena, struct headers *headers);

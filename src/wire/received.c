@@ -66,6 +66,19 @@ static void fold_client(struct folded *field, const struct received *received)
 	fold_word(field, text_slice(&literal));
 }
 
+/* A comment, as other servers write it. */
+static void fold_tls(struct folded *field, const struct received *received)
+{
+	if (!received->tls || received->tls_version.len == 0)
+		return;
+	fold_host(field, "(", received->tls_version);
+	char raw[PIECE_MAX];
+	struct text piece = TEXT_FIXED(raw);
+	text_host(&piece, received->tls_cipher);
+	text_char(&piece, ')');
+	fold_word(field, text_slice(&piece));
+}
+
 static void fold_local(struct folded *field, const struct received *received)
 {
 	char raw[PIECE_MAX];
@@ -111,6 +124,7 @@ void text_received(struct text *text, const struct received *received)
 	} else {
 		fold_word(&field, SLICE("with"));
 		fold_word(&field, slice_of(received_with(received)));
+		fold_tls(&field, received);
 	}
 	fold_word(&field, SLICE("id"));
 	fold_host(&field, "", received->id);

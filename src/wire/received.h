@@ -20,6 +20,7 @@ struct received {
 	struct slice id;    /* 7K3Q-9MZD-2C4T */
 	struct slice
 		recipient; /* mailbox.text, only where the message has exactly one; else empty */
+	struct slice tls_version, tls_cipher; /* "TLSv1.3"; empty: not known */
 	wall_ns time;
 	bool esmtp, tls, authenticated, smtputf8;
 };

@@ -46,6 +46,24 @@ static void the_usual_field_is_folded(void **state)
 		" Sat, 21 Nov 2026 09:30:00 +0000\r\n");
 }
 
+static void the_protocol_of_an_encrypted_session_is_a_comment(void **state)
+{
+	(void)state;
+	struct received received = usual();
+
+	received.tls_version = SLICE("TLSv1.3");
+	received.tls_cipher = SLICE("TLS_AES_256_GCM_SHA384");
+	assert_field(&received,
+		"Received: from client.example (client.example [192.0.2.1]) by mx.example.org\r\n"
+		" with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id 7K3Q-9MZD-2C4T for\r\n"
+		" <a@example.org>; Sat, 21 Nov 2026 09:30:00 +0000\r\n");
+	received.tls = false;
+	assert_field(&received,
+		"Received: from client.example (client.example [192.0.2.1]) by mx.example.org\r\n"
+		" with ESMTP id 7K3Q-9MZD-2C4T for <a@example.org>;\r\n"
+		" Sat, 21 Nov 2026 09:30:00 +0000\r\n");
+}
+
 static void what_a_client_says_stays_in_its_place(void **state)
 {
 	(void)state;
@@ -127,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_usual_field_is_folded),
+		cmocka_unit_test(the_protocol_of_an_encrypted_session_is_a_comment),
 		cmocka_unit_test(what_a_client_says_stays_in_its_place),
 		cmocka_unit_test(a_client_without_a_name_is_its_address),
 		cmocka_unit_test(a_local_program_is_named_by_its_user),

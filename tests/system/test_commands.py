@@ -76,8 +76,8 @@ def test_trial_without_a_client_says_what_is_possible(relay):
 
 
 def test_what_is_not_built_is_refused_by_name(relay):
-    for words in (["doctor", "example.org"], ["probe", "mx.example"], ["send", "--to", "a@b.example"], ["user", "add", "a"],
-                  ["grants"], ["hold", "account", "a"], ["dkim", "key", "example.org", "s1"], ["top"], ["import", "postfix", "/"]):
+    for words in (["doctor", "example.org"], ["probe", "mx.example"], ["send", "--to", "a@b.example"],
+                  ["hold", "account", "a"], ["dkim", "key", "example.org", "s1"], ["top"], ["import", "postfix", "/"]):
         ran = relay.postern(*words, status=2)
         assert f'"{words[0]}" is not built yet: it comes with' in ran.stderr
     assert "there is no option --no-such" in relay.postern("trial", "--no-such", status=2).stderr
@@ -86,11 +86,11 @@ def test_what_is_not_built_is_refused_by_name(relay):
 def test_check_shows_place_caret_and_the_near_word(relay, tmp_path):
     bad = tmp_path / "bad.conf"
     bad.write_text('hostname mx.example.org\nnetwork office 192.0.2.1/24\nrelay for netwrok office\n'
-                   'refuse if sendr "a@b.example"\naccounts sqlite "x.db"\n')
+                   'refuse if sendr "a@b.example"\njournal size 10 GB\n')
     ran = relay.postern("check", str(bad), status=1)
     said = ran.stdout
     for words in ["bad.conf:2:", "bad.conf:3:", "bad.conf:4:", "^", 'did you mean "network"', 'did you mean "sender"',
-                  "bad.conf:5:1: warning: `accounts` has no effect in this version: nobody can sign in", "3 errors, 1 warning\n"]:
+                  "bad.conf:5:1: warning: `journal size` has no effect in this version: the journal is kept by `journal keep` alone", "3 errors, 1 warning\n"]:
         assert words in said, said
     found = json.loads(relay.postern("check", str(bad), "--json", status=1).stdout)
     assert found["ok"] is False and len(found["complaints"]) >= 3 and found["complaints"][0]["line"] == 2

@@ -7,8 +7,8 @@ import time
 from conftest import POSTERND, Client
 
 LOCAL = 'listen smtp "127.0.0.1:0"\ndomain ours.example any recipient deliver maildir "{mail}/%d/%l"\n'
-UNSERVED = ['listen pop3 "127.0.0.1:0"', 'listen lmtp "127.0.0.1:0"', "domain b.example mailboxes asked deliver via mx",
-            'deliver * via "h.example:587" tls verified login "a" password-file "/p"']
+UNSERVED = ['listen lmtp "127.0.0.1:0"', "domain b.example mailboxes asked deliver via mx",
+            'deliver * via "h.example:587" tls dane login "a" password-file "/p"']
 
 
 def start(server, *options):
@@ -46,7 +46,7 @@ def test_a_reload_to_what_cannot_be_served_changes_nothing(daemon):
     with open(server.config, "w") as file:
         file.write(text + UNSERVED[0] + "\n")
     ran = server.postern("reload", status=1)
-    assert "does not serve `listen pop3`" in ran.stdout + ran.stderr
+    assert "does not serve `listen lmtp`" in ran.stdout + ran.stderr
     assert rcpt(server, "alice@ours.example").startswith("250")
 
 

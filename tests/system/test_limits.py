@@ -202,3 +202,30 @@ def test_senders_are_counted_for_each(daemon):
         assert reply.startswith(code), (sender, reply)
         if code == "250":
             assert finish(client).startswith("250")
+
+
+def tried(server, *recipients, more=()):
+    words = [word for to in recipients for word in ("--to", f"{to}@ours.example")]
+    ran = server.postern("trial", "--json", "--no-dns", "--client", "127.0.0.5", "--from", "a@b.example", *words, *more)
+    return [line["possible"] for line in json.loads(ran.stdout)]
+
+
+def test_a_trial_knows_how_the_counters_stand_and_takes_no_place(daemon):
+    server = daemon(HOUSE + "limit client 3 recipients per day\nlimit sender 1 messages per day\n")
+    assert tried(server, "a", "b", "c", "d") == [["accept"]] * 3 + [["defer"]]  # one message has one place
+    client = greeted(server)
+    assert begin(client, "a", "b")[1].startswith("250") and finish(client).startswith("250")
+    assert tried(server, "a") == [["defer"]]  # the sender's
+    assert tried(server, "a", more=("--fresh-limits",)) == [["accept"]]
+    other = ("--from", "c@b.example")
+    ran = server.postern("trial", "--json", "--no-dns", "--client", "127.0.0.5", *other, "--to", "a@ours.example",
+                         "--to", "b@ours.example")
+    first, second = json.loads(ran.stdout)
+    assert first["decision"] == "accept" and second["decision"] == "defer"
+    assert "3 of 3" in second["reply"] and "next free" in second["reply"], second["reply"]
+    assert [c["used"] for c in ask(server, ask="limits", of="127.0.0.5")] == [2]
+    client.close()
+    server.stop()  # then what it left behind is read
+    assert tried(server, "a") == [["defer"]]
+    os.rename(os.path.join(server.state, "accounts", "limits"), os.path.join(server.state, "accounts", "gone"))
+    assert tried(server, "a") == [["accept", "defer"]]

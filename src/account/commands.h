@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `postern user …` on a database: by the role accounts in a thread, or by the command itself while
+ * no daemon runs. A question in JSON goes in, lines of JSON come out; {"error":"words"} alone where
+ * it could not be done.
+ *
+ *	{"ask":"user","act":"add","login":"…","password":"…" |
+ *"verifier":"…","owns":[…],"groups":[…]} passwd login password|verifier · remove login · list ·
+ *show login · own login owns · disown login owns · join login groups · leave login groups · enable
+ *login · disable login
+ *
+ * What comes out names no verifier, only its kind.
+ */
+#ifndef ACCOUNT_COMMANDS_H
+#define ACCOUNT_COMMANDS_H
+
+#include <jansson.h>
+
+#include "account/database.h"
+
+/* *changed: the account about which something else is true now, in `arena`; empty: none. */
+void user_command(struct database *database, const json_t *question, wall_ns now,
+	struct arena *arena, struct text *out, struct slice *changed);
+
+void user_failed(struct text *out, struct slice words);          /* the line that says so */
+void user_failed_elsewhere(struct text *out, struct slice kind); /* not kept in SQLite */
+
+#endif

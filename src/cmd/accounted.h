@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accounts for commands that decide themselves (trial, who): from the running daemon, else read
+ * from the database that the configuration names. What neither tells is unknown.
+ */
+#ifndef CMD_ACCOUNTED_H
+#define CMD_ACCOUNTED_H
+
+#include "policy/policy.h"
+
+struct accounted;
+/* Nothing is read before it is needed. */
+struct accounted *accounted_open(const struct policy *policy, struct arena *arena);
+void accounted_close(struct accounted *accounted); /* NULL is fine */
+/* False: that cannot be told, and `*why` says so. */
+bool accounted_are_known(struct accounted *accounted, struct slice *why);
+/* Names of the accounts that may use this address, in the arena. */
+size_t accounted_owners(
+	struct accounted *accounted, const struct mailbox *address, const struct slice **names);
+/* As struct trial's `find`: groups, owned addresses and mailboxes. */
+size_t accounted_find(struct accounted *accounted, const struct facts *facts,
+	const struct wanted *wanted, size_t count, struct fact_answer *answers);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is let in, and who goes first when there is not room for everybody.
+ *
+ * `limits connections` counts all clients of the daemon together. Of it strangers have nine tenths
+ * on port 25, and half of the rest where clients sign in; the last twentieth is for those who may
+ * relay or are known as someone. A network with `connections` of its own (`limits for network`) is
+ * counted by itself, and not among all.
+ *
+ * From four fifths on, strangers have to get on: who completes no command (and of a message fewer
+ * than 15,000 octets) for 30 s is told so and loses its place, from nine tenths on after 10 s;
+ * those that came first go first, and no more than are needed.
+ *
+ * The memory of each process for messages and recipients is bounded as well: beyond 128 MiB
+ * strangers are put off (452), beyond 256 MiB everybody.
+ */
+#ifndef SMTPIN_ADMISSION_H
+#define SMTPIN_ADMISSION_H
+
+#include "base/address.h"
+#include "reason/reason.h"
+
+struct edge;
+struct session;
+
+/* Where a connection is counted; what was entered is left again, once. */
+struct admission {
+	uint64_t address, network; /* keys in the census; 0: not counted there */
+	bool among_all;
+};
+
+void admission_begin(struct edge *edge);
+/* REASON_NONE: it is entered. Else nothing is, and that is what to say. */
+enum reason admission_ask(struct edge *edge, const struct address *from, struct slice service,
+	struct admission *admission);
+void admission_end(struct edge *edge, struct admission *admission);
+
+/* That the client has sent so many octets of a message. */
+void admission_note_octets(struct session *session, size_t octets);
+/* That it is its turn, and what it does next is counted from now on. */
+void admission_note_turn(struct session *session);
+
+/* Whether this client may make the process hold more, for a message or a recipient; asked at MAIL,
+ * at RCPT and while a message comes. What is said where it may not is REASON_MEMORY_FULL. */
+bool admission_has_memory(struct session *session);
+
+#endif

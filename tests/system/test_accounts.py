@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts in SQLite and in a plain file: `postern user`, mailboxes, signing in; stores that fail in the middle."""
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import smtplib
+import sqlite3
+import ssl
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from conftest import POSTERN, Client
+from test_limits import ask
+
+HOUSE = 'listen smtp "127.0.0.1:0"\nlisten submission "127.0.0.1:0"\nlimits errors unlimited, unknown recipients unlimited\n' \
+        'domain ours.example mailboxes accounts deliver maildir "{mail}/%d/%l"\n' \
+        'relay for authenticated\ndeliver * via "127.0.0.1:9"\nrefuse if sender not owned\n'
+SQLITE = HOUSE + 'accounts sqlite "{mail}/accounts.db"\n'
+
+
+def user(server, *words, secret="", status=0):
+    ran = subprocess.run([POSTERN, "-c", server.config, "user", *words], input=secret, capture_output=True, text=True,
+                         timeout=60, cwd=server.folder)
+    assert ran.returncode == status, f"{words}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
+    return ran.stdout + ran.stderr
+
+
+def add(server, name, *words, secret="correct horse\n"):
+    return user(server, "add", name, *words, secret=secret)
+
+
+def recipients(server, *addresses):
+    client = Client(server.port, "127.0.0.1")
+    client.say("EHLO client.example")
+    assert client.say("MAIL FROM:<a@b.example>").startswith("250")
+    replies = [client.say(f"RCPT TO:<{to}>") for to in addresses]
+    client.close()
+    return replies
+
+
+def submission_port(server):
+    return next(port for port in map(int, re.findall(r"127\.0\.0\.1:(\d+)", server.ready["text"])) if port != server.port)
+
+
+def sign_in(server, name, secret):
+    """The code and words of AUTH, and the session."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client = smtplib.SMTP("127.0.0.1", submission_port(server), timeout=30)
+    client.ehlo()
+    client.starttls(context=context)
+    client.ehlo()
+    client.user, client.password = name, secret
+    try:  # login() would try every mechanism, and each is a guess
+        return client.auth("PLAIN", client.auth_plain)[0], client
+    except smtplib.SMTPAuthenticationError as error:
+        return error.smtp_code, client
+
+
+def test_accounts_are_made_shown_and_removed_while_the_daemon_runs(daemon):
+    server = daemon(SQLITE)
+    assert "is there now" in add(server, "Alice@Ours.example", "--owns", "sales@ours.example", "--group", "staff")
+    assert "already; `user passwd`" in user(server, "add", "alice@ours.example", secret="x\n", status=1)
+    shown = json.loads(user(server, "show", "alice@ours.example", "--json"))
+    assert shown["login"] == "alice@ours.example" and shown["owns"] == ["sales@ours.example"], shown
+    assert shown["groups"] == ["staff"] and shown["password"] == "yescrypt" and shown["scram"] is True
+    assert "correct horse" not in json.dumps(shown) and "$y$" not in json.dumps(shown)
+    user(server, "own", "alice@ours.example", "*@other.example", "x@ours.example")
+    assert "does not own" in user(server, "disown", "alice@ours.example", "y@ours.example", status=1)
+    user(server, "disown", "alice@ours.example", "x@ours.example")
+    user(server, "join", "alice@ours.example", "board")
+    user(server, "leave", "alice@ours.example", "staff")
+    user(server, "disable", "alice@ours.example")
+    line = [json.loads(text) for text in user(server, "list", "--json").splitlines()]
+    assert len(line) == 1 and line[0]["disabled"] and line[0]["groups"] == ["board"], line
+    assert line[0]["owns"] == ["*@other.example", "sales@ours.example"]
+    assert "gone" in user(server, "remove", "alice@ours.example")
+    assert "there is no account" in user(server, "remove", "alice@ours.example", status=1)
+    assert user(server, "list") == "there are no accounts\n"
+    assert "correct horse" not in server.output()
+
+
+def test_what_is_wrong_with_an_account_is_said(daemon):
+    server = daemon(SQLITE)
+    for words, secret, part in [
+            (("add", "a b"), "x\n", "a b can be no account's name: a name has 1 to 64 octets"),
+            (("add", "a@b@c"), "x\n", "can be no account's name"),
+            (("add", "bob"), "\n", "1 to 512 octets"),
+            (("add", "bob"), "a\x07b\n", "characters that no keyboard writes"),
+            (("add", "bob", "--owns", "nobody"), "x\n", "nobody can be owned by nobody"),
+            (("add", "bob", "--group", "a b"), "x\n", "no name of a group"),
+            (("add", "bob", "--verifier"), "hunter2\n", "this is no verifier"),
+            (("passwd", "bob"), "x\n", "there is no account bob"),
+            (("own", "bob", "x@y.example"), "", "there is no account bob")]:
+        said = user(server, *words, secret=secret, status=1)
+        assert part in said and "hunter2" not in said, said
+    for words in [("add",), ("add", "a", "b"), ("own", "bob"), ("list", "bob"), ("frobnicate",), ()]:
+        user(server, *words, secret="x\n", status=2)
+    assert "no password was given" in user(server, "add", "bob", secret="", status=2)
+    assert user(server, "list") == "there are no accounts\n"
+
+
+def test_before_the_first_start_accounts_are_made_in_the_file(daemon, tmp_path):
+    config = tmp_path / "postern.conf"
+    config.write_text(f'hostname mx.example.org\nstate "{tmp_path}/state"\nlisten smtp "127.0.0.1:0"\n'
+                      f'accounts sqlite "{tmp_path}/state/accounts.db"\n')
+
+    def run(*words, secret=""):
+        return subprocess.run([POSTERN, "-c", str(config), "user", *words], input=secret, capture_output=True, text=True)
+    assert run("list").returncode == 3 and "`user add` makes it" in run("list").stderr
+    assert run("add", "alice", secret="x\n").returncode == 0
+    assert run("list").stdout.startswith("alice ")
+    assert os.stat(tmp_path / "state").st_mode & 0o777 == 0o700
+    assert os.stat(tmp_path / "state/accounts.db").st_mode & 0o777 == 0o600
+    config.write_text(f'hostname mx.example.org\nstate "{tmp_path}/state"\naccounts pam "postern"\n')
+    said = run("list")
+    assert said.returncode == 1 and "accounts are kept in pam" in said.stderr
+    config.write_text(f'hostname mx.example.org\nstate "{tmp_path}/state"\n')
+    assert "names no accounts" in run("add", "alice", secret="x\n").stderr
+
+
+def test_a_daemon_that_does_not_answer_is_not_gone_round(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice")
+    os.unlink(os.path.join(server.state, "control.sock"))
+    assert "a daemon runs but does not answer" in user(server, "list", status=3)
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(daemon, tmp_path):
+    config = tmp_path / "postern.conf"
+    config.write_text(f'hostname mx.example.org\nstate "{tmp_path}/state"\naccounts sqlite "{tmp_path}/a.db"\n')
+
+    def typed(*secrets):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(POSTERN, [POSTERN, "-c", str(config), "user", "add", "alice"])
+        shown = b""
+        for secret in secrets:
+            shown += until(terminal, b": ")
+            os.write(terminal, secret + b"\n")
+        shown += until(terminal, None)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+    def until(terminal, end):
+        read = b""
+        while end is None or not read.endswith(end):
+            try:
+                piece = os.read(terminal, 1000)
+            except OSError:
+                piece = b""
+            if not piece:
+                return read
+            read += piece
+        return read
+    status, shown = typed(b"correct horse", b"battery staple")
+    assert status == 2 and "not the same" in shown and "correct" not in shown
+    status, shown = typed(b"correct horse", b"correct horse")
+    assert status == 0 and "is there now" in shown and "correct" not in shown, shown
+
+
+def test_mail_is_taken_for_accounts_and_what_they_own_alone(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice@ours.example", "--owns", "Sales@ours.example", "--owns", "*@ours.example")
+    codes = [reply[:9] for reply in recipients(server, "alice@ours.example", "ALICE+tag@ours.example", "sales@ours.example",
+                                               "bob@ours.example", "postmaster@ours.example")]
+    assert [code[:3] for code in codes] == ["250", "250", "250", "550", "250"], codes
+    assert codes[3] == "550 5.1.1"
+    add(server, "bob@ours.example")
+    assert recipients(server, "bob@ours.example")[0].startswith("250")  # at once
+    user(server, "remove", "bob@ours.example")
+    assert recipients(server, "bob@ours.example")[0].startswith("550")
+
+
+def test_a_damaged_database_defers_and_is_mended_while_we_run(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice@ours.example")
+    path = os.path.join(server.folder, "mail", "accounts.db")
+    keep = sqlite3.connect(path)
+    whole = sqlite3.connect(path + ".copy")
+    keep.backup(whole)
+    keep.close()
+    whole.close()
+    os.chmod(path + ".copy", 0o666)
+    with open(path + ".bad", "wb") as file:
+        file.write(b"no database at all. " * 1000)
+    os.chmod(path + ".bad", 0o666)
+    for end in ("-wal", "-shm"):  # with these SQLite would find all of it again
+        os.unlink(path + end)
+    os.rename(path + ".bad", path)
+    for reply in recipients(server, "alice@ours.example", "bob@ours.example"):
+        assert reply.startswith("451 4.3.0"), reply
+    health = [p for r in ask(server, ask="status") for p in r["roles"] if p.get("role") == "accounts"][0]["status"]["accounts"]
+    assert health["store"] == "sqlite" and health["away"] is True and "not a database" in health["why"], health
+    for end in ("-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.unlink(path + end)
+    os.rename(path + ".copy", path)
+    end = time.monotonic() + 15
+    while not recipients(server, "alice@ours.example")[0].startswith("250"):
+        assert time.monotonic() < end, recipients(server, "alice@ours.example")
+        time.sleep(0.2)
+
+
+def test_a_database_of_a_newer_format_is_refused_with_both_numbers(daemon):
+    server = daemon(SQLITE)
+    server.stop()
+    sqlite3.connect(os.path.join(server.folder, "mail", "accounts.db")).execute("PRAGMA user_version = 7")
+    with pytest.raises(AssertionError, match="has format 7, this version knows formats up to 1"):
+        server.start()
+
+
+def test_a_folder_that_the_daemon_cannot_write_is_a_clear_error(daemon):
+    with pytest.raises(AssertionError, match="the accounts' folder /no/such/folder cannot be written by the daemon's user"):
+        daemon(SQLITE.replace("{mail}/accounts.db", "/no/such/folder/accounts.db"))
+
+
+def test_a_plain_file_is_read_anew_when_it_changes(daemon):
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    path = pathlib.Path(folder, "users")
+    hashed = subprocess.run(["openssl", "passwd", "-6", "secret"], capture_output=True, text=True, check=True).stdout.strip()
+    path.write_text(f"alice@ours.example:{hashed} owns=sales@ours.example\n")
+    os.chmod(path, 0o644)
+    server = daemon(HOUSE + f'accounts file "{path}"\n')
+    assert [r[:3] for r in recipients(server, "sales@ours.example", "bob@ours.example")] == ["250", "550"]
+    assert sign_in(server, "alice@ours.example", "secret")[0] == 235
+    path.write_text(path.read_text() + f"bob@ours.example:{hashed}\n")
+    wait(lambda: recipients(server, "bob@ours.example")[0].startswith("250"))
+    path.write_text("carol@ours.example:secret\n")  # faulty: what was read before stays
+    time.sleep(0.1)
+    assert recipients(server, "dave@ours.example")[0].startswith("550")
+    assert "line 1: behind the name no verifier" in json.dumps(ask(server, ask="status"))
+    assert recipients(server, "bob@ours.example")[0].startswith("250")
+    assert "accounts are kept in file" in user(server, "list", status=1)
+    shutil.rmtree(folder)
+
+
+def wait(ready, seconds=20):
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_who_signs_in_is_noted_and_sends_as_himself_alone(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice@ours.example", "--owns", "sales@ours.example")
+    add(server, "bob@ours.example")
+    code, client = sign_in(server, "Alice@ours.example", "correct horse")
+    assert code == 235
+    for sender, wanted in [("alice@ours.example", 250), ("Sales@ours.example", 250), ("bob@ours.example", 550)]:
+        client.rset()
+        client.mail(sender)
+        assert client.rcpt("bob@ours.example")[0] == wanted, sender
+    client.quit()
+    assert sign_in(server, "alice@ours.example", "wrong")[0] == 535
+    assert sign_in(server, "nobody@ours.example", "wrong")[0] == 535
+    wait(lambda: "last_used" in json.loads(user(server, "show", "alice@ours.example", "--json")))
+    user(server, "disable", "alice@ours.example")
+    assert sign_in(server, "alice@ours.example", "correct horse")[0] == 535
+    user(server, "enable", "alice@ours.example")
+    user(server, "passwd", "alice@ours.example", secret="another\n")
+    assert sign_in(server, "alice@ours.example", "another")[0] == 235
+    assert "correct horse" not in server.output() and "another" not in server.output()
+
+
+def test_verifiers_of_other_servers_are_taken(daemon):
+    server = daemon(SQLITE)
+    hashed = subprocess.run(["openssl", "passwd", "-6", "secret"], capture_output=True, text=True, check=True).stdout
+    add(server, "alice@ours.example", "--verifier", secret=hashed)
+    assert sign_in(server, "alice@ours.example", "secret")[0] == 235
+    assert json.loads(user(server, "show", "alice@ours.example", "--json"))["password"] == "sha512-crypt"
