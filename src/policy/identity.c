@@ -72,8 +72,14 @@ static enum owning owning_assumed(struct question *q, struct slice account, stru
 	return OWNING_UNKNOWN;
 }
 
+/* In place of a field that does not hold exactly one address: an address nobody owns but who may
+ * use any. */
+static const struct mailbox unclear_claim = {.domain = SLICE("\n"), .text = SLICE("@\n")};
+
 static enum owning account_owns(struct question *q, struct slice account, struct party *party)
 {
+	if (party->mailbox == &unclear_claim)
+		return OWNING_NOT; /* whatever the account's addresses are */
 	if (slice_has(account, '@') && address_is_party(q, account, party))
 		return OWNING_YES; /* its own name */
 	const struct fact_answer *answer = question_answer(q, FACT_OWNED, account);
@@ -237,10 +243,6 @@ enum owning client_owns(struct question *q, struct party *party, bool author)
 }
 
 /* ---- who stands behind a message ---- */
-
-/* In place of a field that does not hold exactly one address: an address nobody owns but who may
- * use any. */
-static const struct mailbox unclear_claim = {.domain = SLICE("\n"), .text = SLICE("@\n")};
 
 static struct party *claims_of(struct question *q)
 {

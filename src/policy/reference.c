@@ -194,8 +194,13 @@ static bool names(struct reference *r, struct slice written, const struct mailbo
 	return slice_is(one_form(r, &other, false), one_form(r, mailbox, false));
 }
 
+/* What stands for a field that names nobody: no account has it, even one nobody can ask about. */
+static const struct mailbox unclear = {.domain = SLICE("\n"), .text = SLICE("@\n")};
+
 static int account_may_use(struct reference *r, struct slice account, const struct mailbox *mailbox)
 {
+	if (mailbox == &unclear)
+		return NO;
 	if (slice_has(account, '@') && names(r, account, mailbox))
 		return YES;
 	const struct fact_answer *answer = heard(r, FACT_OWNED, account);
@@ -321,7 +326,6 @@ static int not_owned(struct reference *r, const struct mailbox *mailbox, bool au
 /* Of the author, and of everybody whom Sender and Resent-* name. */
 static int authors_owned(struct reference *r)
 {
-	static const struct mailbox unclear = {.domain = SLICE("\n"), .text = SLICE("@\n")};
 	const struct facts *facts = r->facts;
 	int all = owned(r, &facts->from, true);
 

@@ -102,25 +102,6 @@ def test_a_role_killed_for_lack_of_memory_comes_back_and_loses_nothing(daemon, s
     print(f"{role}: killed by the kernel {killed()} times, {len(ledger.promised)} acknowledged, 0 lost")
 
 
-@pytest.fixture(scope="module")
-def clock(tmp_path_factory):
-    """A library that moves the wall clock, and how to move it."""
-    if "asan" in os.path.basename(os.path.dirname(os.path.dirname(os.path.dirname(POSTERND)))):
-        pytest.skip("a sanitized program takes no other library before its own")
-    folder = tmp_path_factory.mktemp("clock")
-    library, moved = os.path.join(folder, "clock.so"), os.path.join(folder, "moved")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock.c")
-    for path in (folder, folder.parent, folder.parent.parent):
-        os.chmod(path, 0o755)
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source, "-ldl"], check=True)
-
-    def move(seconds):
-        with open(moved, "w") as file:
-            file.write(str(seconds))
-    move(0)
-    return {"LD_PRELOAD": library, "CLOCK_MOVED": moved}, move
-
-
 @pytest.mark.parametrize("step", [400 * 86400, -400 * 86400, 3600, -3600, -1], ids=lambda step: f"{step}s")
 def test_a_clock_that_jumps_under_the_daemon_neither_loses_nor_expires_mail(daemon, sink, clock, step):
     env, move = clock

@@ -10,6 +10,7 @@ import shutil
 import signal
 import smtplib
 import socket
+import sqlite3
 import ssl
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ import time
 import pytest
 
 from conftest import POSTERN, ROOT
+from memory import memory_of, role_pid, secrets_of
 
 ALICE, PASSWORD = "alice@example.org", "the Secret of 4lice"
 CONFIGURATION = """
@@ -320,6 +322,40 @@ def test_nothing_of_a_password_is_written_down(house):
                 written += opened.read()
     for secret in secrets:
         assert secret.encode() not in written, secret
+
+
+def test_no_verifier_is_in_an_edges_memory_while_many_sign_in(house):
+    """Nor the private key: read again and again while four clients sign in and send."""
+    if os.geteuid() != 0:
+        pytest.skip("only root reads the memory of others")
+    started = house("limits connections unlimited, unlimited per address, unlimited per minute per address")
+    database = sqlite3.connect(started.certificate.replace("cert.pem", "accounts/accounts.db"))
+    kept = database.execute("SELECT verifier, scram FROM accounts").fetchone()
+    secrets = [kept[0].split("$")[-1].encode(), *(part.encode() for part in kept[1].split("$")[-1].split(":"))]
+    secrets += secrets_of(started.certificate.replace("cert.pem", "key.pem"))
+    over, sent = threading.Event(), []
+
+    def client():
+        while not over.is_set():
+            with session(started) as one:
+                one.login(ALICE, PASSWORD)
+                one.sendmail(ALICE, ["bob@example.org"], MAIL)
+                sent.append(1)
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for one in clients:
+        one.start()
+    try:
+        for _ in range(3):
+            time.sleep(0.5)
+            for role in ("edge", "control"):
+                memory = memory_of(role_pid(started, role))
+                for secret in secrets:
+                    assert secret not in memory, (role, secret)
+    finally:
+        over.set()
+        for one in clients:
+            one.join(30)
+    assert len(sent) > 5
 
 
 def test_the_journal_has_an_event_for_each_sign_in(house):

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import POSTERN, POSTERND, corpus
+from memory import memory_of, role_pid, secrets_of
 
 POLICY = """listen smtp "127.0.0.1:0"
 {tls}
@@ -86,16 +87,6 @@ def wait_for(question, seconds=10):
             return answer
         time.sleep(0.05)
     raise AssertionError("it never came")
-
-
-def role_pid(made, role):
-    status = json.loads(subprocess.run([POSTERN, "-c", made.config, "status", "--json"], capture_output=True,
-                                       text=True).stdout)
-    for one in status["roles"]:
-        for process in one.get("status", one).get("processes", []):
-            if process["role"] == role and process["state"] == "running":
-                return process["pid"]
-    return None
 
 
 def edge_tls(made):
@@ -399,32 +390,6 @@ def test_nothing_survives_the_handshake_wherever_it_is_cut(relay, more):
     whole = "STARTTLS\r\n" + more
     for cut in (None, 1, 9, 10, 11, len(whole) - 1):
         assert not converse(made.port, ["EHLO a.example\r\n", whole], cut), cut
-
-
-def secrets_of(key):
-    """The private number as bytes, both ways round, and 32 octets of its DER."""
-    text = openssl("pkey", "-in", key, "-noout", "-text").stdout
-    digits = re.search(r"(?:priv|prime1):\s*([0-9a-f:\s]+)", text).group(1)
-    number = bytes.fromhex(re.sub(r"[:\s]", "", digits)).lstrip(b"\0")
-    with open(key) as file:
-        lines = file.read().splitlines()
-    return [number[:24], number[::-1][-24:], lines[1][:40].encode()]
-
-
-def memory_of(pid):
-    found = b""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            span, rights, *_ = line.split()
-            if "r" not in rights or "[v" in line:
-                continue
-            start, end = (int(part, 16) for part in span.split("-"))
-            try:
-                memory.seek(start)
-                found += memory.read(end - start)
-            except (OSError, ValueError, OverflowError):
-                continue
-    return found
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa"])

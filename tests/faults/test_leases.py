@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leases of POP logins while the wall clock jumps under the daemon: they run on the monotonic one."""
+import time
+
+import pytest
+
+from pop import pop_server
+from test_recent_pop import ALICE, POLICY, pop_once, rcpt
+
+
+@pytest.mark.parametrize("step", [400 * 86400, -400 * 86400, 3600, -3600], ids=lambda step: f"{step}s")
+def test_a_clock_that_jumps_neither_ends_nor_lengthens_a_lease(daemon, clock, step):
+    env, move = clock
+    move(0)
+    server = pop_server(daemon, ALICE, policy=POLICY.replace("{sink}", "1").replace("within 30 minutes", "within 6 seconds"), env=env)
+    assert rcpt(server, ALICE).startswith("550")
+    pop_once(server)
+    began = time.monotonic()
+    move(step)
+    answers = []
+    while time.monotonic() - began < 3:
+        answers.append(rcpt(server, ALICE))
+        time.sleep(0.2)
+    assert all(answer.startswith("250") for answer in answers), answers
+    time.sleep(max(0, 8 - (time.monotonic() - began)))
+    assert rcpt(server, ALICE).startswith("550")
+    move(0)
