@@ -47,7 +47,7 @@ static void above_the_most_the_oldest_goes(void **state)
 {
 	struct kept_answers *kept = known_new(1, 3);
 	struct kept_answer got;
-	char name[8];
+	char name[16];
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {

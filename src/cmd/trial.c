@@ -9,6 +9,7 @@
 #include "cmd/cli.h"
 #include "cmd/counters.h"
 #include "cmd/finder.h"
+#include "cmd/leased.h"
 #include "diagnose/check.h"
 #include "diagnose/told.h"
 #include "diagnose/trial.h"
@@ -191,6 +192,7 @@ static enum exit_status show(const struct cli *cli, const struct policy *policy,
 struct finders {
 	struct finder *dns; /* NULL: nothing is looked up there */
 	struct accounted *accounts;
+	struct leased leases;
 };
 
 static size_t find_everywhere(void *owner, const struct facts *facts, const struct wanted *wanted,
@@ -199,6 +201,7 @@ static size_t find_everywhere(void *owner, const struct facts *facts, const stru
 	const struct finders *finders = owner;
 	size_t found = accounted_find(finders->accounts, facts, wanted, count, answers);
 
+	found += leased_find(&finders->leases, facts, wanted, count, answers + found);
 	if (finders->dns)
 		found += finder_find(finders->dns, facts, wanted, count, arena, answers + found);
 	return found;
@@ -216,7 +219,7 @@ static enum exit_status trial_under(struct cli *cli, const struct policy *policy
 		trial.count = counters_stand;
 		trial.count_owner = &place;
 		struct finders finders = {cli_has(cli, "--no-dns") ? NULL : finder_open(policy),
-			accounted_open(policy, cli->arena)};
+			accounted_open(policy, cli->arena), {policy, cli->arena}};
 		trial.find = find_everywhere;
 		trial.owner = &finders;
 		if (trial_decide(policy, &trial, cli->arena, results, &words))

@@ -230,6 +230,10 @@ def test_trial_takes_a_pop_login(server):
     words = ("trial", "--client", "192.0.2.77", "--from", ALICE, "--to", FAR, "--no-dns", "--fresh-limits")
     assert server.json(*words, "--pop", ALICE, status=0)[0][0]["decision"] == "accept"
     assert server.json(*words, "--pop", BOB, status=1)[0][0]["decision"] == "refuse"
+    assert server.json(*words, status=1)[0][0]["decision"] == "refuse"  # the daemon knows of no lease there
+    server.postern("grant", "192.0.2.77", "--account", ALICE, status=0)
+    assert server.json(*words, status=0)[0][0]["decision"] == "accept"
+    server.stop()
     assert server.json(*words, status=3)[0][0]["possible"] == ["accept", "refuse"]
 
 
