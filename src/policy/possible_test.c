@@ -572,7 +572,7 @@ static void recipients_that_are_not_told_apart_get_one_reply(void **state)
 		policy_unref(policy);
 	}
 	print_message("%zu pairs alike, %zu told apart\n", alike, apart);
-	assert_true(alike > 100 && apart > 10);
+	assert_true(alike > 100 && apart > 2); /* about one in forty-five */
 }
 
 int main(void)
