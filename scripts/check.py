@@ -26,7 +26,7 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=0:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
-# A role's memory goes with its process, so leaks are for the units to find; strndup of a slice is no mistake.
+# A role's memory goes with its process, so leaks are for the units to find.
 SANITIZED_DAEMON = {**SANITIZERS, "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",
                     "POSTERN_FLAVOUR": "asan"}
 VALGRIND = f"valgrind -q --error-exitcode=99 --leak-check=full --suppressions={ROOT}/tests/valgrind.supp"

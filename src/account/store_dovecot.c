@@ -272,7 +272,7 @@ struct store *store_dovecot_open(
 	(void)loop, (void)pool, (void)why;
 	panic_if(!store, "no memory for a store");
 	store->store.kind = &kind;
-	store->client = strndup(where.at, where.len);
+	store->client = slice_string(where);
 	if (asprintf(&store->master, "%.*s/auth-userdb", SLICE_ARGS(slice_part(where, 0, slash))) <
 		0)
 		store->master = NULL;

@@ -218,7 +218,7 @@ struct store *store_file_open(
 	(void)loop, (void)pool;
 	panic_if(!store, "no memory for a store");
 	store->store.kind = &kind;
-	store->path = strndup(settings->accounts_where.at, settings->accounts_where.len);
+	store->path = slice_string(settings->accounts_where);
 	panic_if(!store->path, "no memory for a path");
 	pthread_mutex_init(&store->lock, NULL);
 	store->users = read_file(store->path, &store->facts, why);

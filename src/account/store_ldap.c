@@ -381,7 +381,7 @@ static const struct store_kind kind = {
 /* One line of a file. */
 static bool secret_read(struct ldap_store *store, struct slice path, struct text *why)
 {
-	char *name = strndup(path.at, path.len);
+	char *name = slice_string(path);
 
 	panic_if(!name, "no memory for a path");
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -410,7 +410,7 @@ struct store *store_ldap_open(
 	store->arena = arena_new();
 	pthread_mutex_init(&store->lock, NULL);
 	if (settings->accounts_bind.len)
-		store->bind = strndup(settings->accounts_bind.at, settings->accounts_bind.len);
+		store->bind = slice_string(settings->accounts_bind);
 	if (ldap_place_read(settings->accounts_where, store->arena, &store->place, why) &&
 		(!store->bind || secret_read(store, settings->accounts_password_file, why)))
 		return &store->store;

@@ -240,7 +240,7 @@ struct store *store_pam_open(
 	store = calloc(1, sizeof *store);
 	panic_if(!store, "no memory for a store");
 	store->store.kind = &kind;
-	store->service = strndup(settings->accounts_where.at, settings->accounts_where.len);
+	store->service = slice_string(settings->accounts_where);
 	store->testing = offload_open(loop, THREADS);
 	panic_if(!store->service || !store->testing, "no memory or threads for PAM");
 	return &store->store;

@@ -301,7 +301,7 @@ struct store *store_sqlite_open(
 	(void)pool;
 	panic_if(!store, "no memory for a store");
 	store->store.kind = &kind;
-	store->path = strndup(settings->accounts_where.at, settings->accounts_where.len);
+	store->path = slice_string(settings->accounts_where);
 	panic_if(!store->path, "no memory for a path");
 	pthread_mutex_init(&store->lock, NULL);
 	store->uses = map_new(random_u64());

@@ -2,11 +2,24 @@
 /* Slices. The contract is in slice.h. */
 #include "base/slice.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct slice slice_of(const char *text)
 {
 	return text ? (struct slice){text, strlen(text)} : SLICE_NONE;
+}
+
+char *slice_string(struct slice s)
+{
+	char *copy = malloc(s.len + 1);
+
+	if (!copy)
+		return NULL;
+	if (s.len)
+		memcpy(copy, s.at, s.len);
+	copy[s.len] = '\0';
+	return copy;
 }
 
 bool slice_is(struct slice a, struct slice b)

@@ -49,6 +49,8 @@ static inline bool ascii_is_print(char c)
 }
 
 struct slice slice_of(const char *text); /* of a C string; NULL gives SLICE_NONE */
+/* A copy with a NUL behind it, to be freed; NULL: no memory. (strndup() looks for a NUL in `s`.) */
+char *slice_string(struct slice s);
 bool slice_is(struct slice a, struct slice b);
 bool slice_is_nocase(struct slice a, struct slice b); /* ASCII letters alike */
 int slice_compare(struct slice a, struct slice b);    /* bytewise, shorter first */

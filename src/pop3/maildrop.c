@@ -40,7 +40,7 @@ struct maildrop *maildrop_new(struct slice folder, const struct maildir_base *ba
 
 	panic_if(!drop, "no memory for a mailbox");
 	*drop = (struct maildrop){.base = *base, .folder = -1, .lock = -1, .names = TEXT_GROWING};
-	drop->path = strndup(folder.at, folder.len);
+	drop->path = slice_string(folder);
 	panic_if(!drop->path, "no memory for a path");
 	return drop;
 }

@@ -137,7 +137,7 @@ static void pop_peer(void *state, enum role_name name, unsigned slot, int fd)
 
 static void take_base(struct pop_process *process, const struct setup_grant *grant, int fd)
 {
-	char *path = strndup(grant->address.at, grant->address.len);
+	char *path = slice_string(grant->address);
 
 	panic_if(!path || process->base_path.at, "the state folder, twice");
 	process->base_path = slice_of(path);

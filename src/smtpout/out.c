@@ -324,7 +324,7 @@ static bool out_prepare(void *state, struct slice bytes, struct text *why)
 	}
 	out->next_name = arena_slice(out->name_arena, settings->hostname);
 	if (!out->state_path)
-		out->state_path = strndup(settings->state.at, settings->state.len);
+		out->state_path = slice_string(settings->state);
 	trust_drop(out->next_trust);
 	policy_unref(out->next_policy);
 	out->next_trust = trust;

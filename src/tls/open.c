@@ -58,7 +58,7 @@ struct tls *tls_open_client(struct slice trust_file, struct text *why)
 	if (!tls)
 		return NULL;
 	if (trust_file.len > 0)
-		tls->trust_file = strndup(trust_file.at, trust_file.len);
+		tls->trust_file = slice_string(trust_file);
 	for (int verified = 0; verified < 2; verified++) {
 		tls->client[verified] = context_for_client(tls, verified != 0, why);
 		if (!tls->client[verified]) {
