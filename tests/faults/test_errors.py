@@ -154,7 +154,7 @@ class Poor(Daemon):
         self.mark = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         self.process = subprocess.Popen([POSTERND, "-c", self.config], stdin=subprocess.DEVNULL, env=self.env,
                                         stdout=subprocess.DEVNULL, stderr=open(self.log, "ab"), cwd=self.folder,
-                                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (45, 45)))
+                                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
         self.wait_ready()
 
 
@@ -172,7 +172,7 @@ def test_without_descriptors_the_listener_waits_without_spinning_and_comes_back(
     server.__class__ = Poor
     server.start()
     send_at_last(server, ledger, "before")
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(60)]
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(80)]
     before = cpu_seconds(server)
     time.sleep(2)
     assert cpu_seconds(server) - before < 1, "it spins"
