@@ -6,8 +6,11 @@
 #include "queue/ask.h"
 #include "queue/state.h"
 
+/* What events and answers rest on is written before they leave. */
 void reports_pump(struct queue *queue)
 {
+	if (queue->store)
+		store_write_results(queue->store);
 	if (queue->control && answers_pump(&queue->answers, queue->control))
 		events_pump(queue->events);
 }

@@ -51,6 +51,8 @@ static void turn_ends(struct turn_end *hook)
 	if (!queue->store)
 		return;
 	schedule_turn(queue->schedule, queue_now(queue));
+	/* Jobs leave at the end of this turn; before that their ATTEMPT is written. */
+	store_write_results(queue->store);
 	reports_pump(queue);
 	books_stir(queue);
 	set_wake(queue);

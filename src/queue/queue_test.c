@@ -3,6 +3,7 @@
  * The whole role over a spool in a folder of its own: this test is the edge that commits mail, the
  * out that reads and delivers it, and control.
  */
+#include "base/testing.h"
 #include "queue/queue.h"
 
 #include <setjmp.h>
@@ -95,8 +96,7 @@ static int house_make(void **state)
 {
 	(void)state;
 	house = calloc(1, sizeof *house);
-	strcpy(house->name, "/tmp/postern-queue-XXXXXX");
-	if (!mkdtemp(house->name))
+	if (!testing_folder(house->name, sizeof house->name, "postern-queue"))
 		return -1;
 	house->arena = arena_new();
 	house->answer = TEXT_GROWING;

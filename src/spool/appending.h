@@ -39,9 +39,9 @@ struct spool_writer {
 	struct gate idle; /* it has ended */
 	struct batch batch;
 
-	/* The hold rule: see writer.c. */
+	/* The hold rule: see flusher.c. */
 	mono_ns flush_took, flush_ended;
-	size_t last_group;
+	size_t hold_for; /* so many queued: all who were just released are back */
 	bool holding;
 	struct gate enough;
 

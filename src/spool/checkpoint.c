@@ -2,6 +2,10 @@
 /*
  * Checkpoints: results/N+1 with all facts about messages that any segment may still show, and all
  * that the journal may not have; flushed with its name, then N goes.
+ *
+ * Made in pieces while the process works: N is read, then what it says is written, each piece
+ * flushed. Whatever results say meanwhile goes into both files, so nothing is behind at the end;
+ * facts only add up, so it does not matter that it stands between older ones.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,13 +15,17 @@
 #include "spool/keeping.h"
 #include "spool/mutation.h"
 
-enum { WRITE_AT_ONCE = 256 << 10 };
+/* Parts of scale.checkpoint (64 MiB): 1 MiB is read, 512 KiB are written in a piece. */
+enum { READ_PART = 64, WRITE_PART = 128, FACTS_AT_ONCE = 4096 };
 
 struct checkpoint {
 	struct store *store;
 	struct results fresh;
 	struct text out;
 	enum status status;
+	struct gathering gathering;
+	struct facts *facts; /* once all are gathered; those before `at` are freed */
+	struct facts_place at;
 };
 
 static void checkpoint_write(struct checkpoint *point)
@@ -37,8 +45,6 @@ static void checkpoint_write(struct checkpoint *point)
 static void checkpoint_put(struct checkpoint *point, struct record record, struct slice payload)
 {
 	result_put(&point->fresh, &point->out, point->fresh.end + point->out.len, record, payload);
-	if (point->out.len > WRITE_AT_ONCE)
-		checkpoint_write(point);
 }
 
 static void checkpoint_say(
@@ -94,58 +100,9 @@ static void checkpoint_pad(struct checkpoint *point)
 			(struct slice){zeros, (size_t)rest - RECORD_HEADER});
 }
 
-/* Results since the last flush that worked: no file is sure to say them. */
-static void facts_from_pending(struct store *store)
-{
-	for (size_t i = 0; i < store->pending_count; i++) {
-		const struct pending_result *pending = &store->pending[i];
-		struct fact_recipient *known = fact_recipient(
-			fact_get(store, pending->id, pending->origin), pending->recipient);
-		if (known->result == 0) {
-			known->result = pending->result;
-			known->time = pending->time;
-		}
-		if (pending->event > known->event)
-			known->event = pending->event;
-	}
-}
+/* Beginning and end */
 
-/* What the index knows and no file that can be read says. */
-static void facts_from_index(struct store *store)
-{
-	size_t at = 0;
-
-	for (struct kept *kept; (kept = map_next(store->messages, &at));)
-		for (unsigned i = 0; i < kept->recipients; i++) {
-			if (!kept_is_done(kept, i))
-				continue;
-			struct fact_recipient *known =
-				fact_recipient(fact_get(store, kept->id, kept->origin), i);
-			known->result = known->result ? known->result : RESULT_DELIVERED;
-		}
-}
-
-/* At start they are there. */
-enum status result_facts_gather(struct store *store)
-{
-	struct result_files files;
-	enum status status = STATUS_OK;
-
-	if (!store->facts) {
-		facts_begin(store);
-		if (!result_files_list(store, &files))
-			return STATUS_FAILED;
-		for (size_t i = 0; i < files.count && status == STATUS_OK; i++)
-			if (result_file_load(store, files.numbers[i]) == RESULT_FILE_FAILED)
-				status = STATUS_FAILED;
-		free(files.numbers);
-	}
-	facts_from_pending(store);
-	facts_from_index(store);
-	return status;
-}
-
-static enum status checkpoint_begin(struct store *store, struct checkpoint *point)
+static enum status fresh_make(struct store *store, struct checkpoint *point)
 {
 	char name[16];
 	struct results *fresh = &point->fresh;
@@ -213,64 +170,179 @@ static bool all_is_needed(const struct store *store)
 	return !list_is_empty(&store->states[SEGMENT_DAMAGED]);
 }
 
-static enum status checkpoint_fill(struct store *store, struct checkpoint *point)
-{
-	size_t at = 0;
-	bool all = all_is_needed(store);
+/* Pieces */
 
-	if (point->status == STATUS_OK)
-		for (const struct fact *fact; (fact = map_next(store->facts, &at));)
-			if (all || fact_is_needed(store, fact))
-				checkpoint_fact(point, fact);
-	if (point->status == STATUS_OK)
-		checkpoint_heard(point);
-	checkpoint_pad(point);
+static void checkpoint_flush(struct checkpoint *point)
+{
 	checkpoint_write(point);
 	if (point->status == STATUS_OK && !MUTATED(CHECKPOINT_WITHOUT_FLUSH))
-		point->status = disk_sync(store->disk, point->fresh.fd);
-	if (point->status == STATUS_OK)
-		point->status = disk_sync_folder(store->disk, store->results_folder);
-	return point->status;
+		point->status = disk_sync(point->store->disk, point->fresh.fd);
+}
+
+static void piece_gather(struct checkpoint *point)
+{
+	struct store *store = point->store;
+
+	switch (gathering_step(store, &point->gathering, store->scale.checkpoint / READ_PART)) {
+	case GATHERED_SOME: return;
+	case GATHERED_FAILED: point->status = STATUS_FAILED; return;
+	case GATHERED_ALL: break;
+	}
+	point->facts = store->facts;
+	store->facts = NULL;
+}
+
+/* False: there are no more. */
+static bool piece_write(struct checkpoint *point)
+{
+	struct store *store = point->store;
+	bool all = all_is_needed(store);
+	struct fact *fact = NULL;
+
+	for (int i = 0; i < FACTS_AT_ONCE; i++) {
+		if (point->out.len >= store->scale.checkpoint / WRITE_PART)
+			break;
+		fact = facts_next(point->facts, &point->at);
+		if (!fact)
+			break;
+		if (all || fact_is_needed(store, fact))
+			checkpoint_fact(point, fact);
+		fact_free(fact);
+	}
+	bool more = fact || point->out.len >= store->scale.checkpoint / WRITE_PART;
+	if (more)
+		checkpoint_flush(point);
+	return more;
+}
+
+static void checkpoint_free(struct checkpoint *point)
+{
+	struct store *store = point->store;
+
+	gathering_end(store, &point->gathering);
+	facts_end(point->facts, point->at);
+	facts_free(store);
+	text_free(&point->out);
+	store->checkpoint = NULL;
+	free(point);
 }
 
 /* The old file serves on if it is sound; the space of the new one goes back. */
-static void checkpoint_fail(struct store *store, struct checkpoint *point)
+void checkpoint_abandon(struct store *store)
 {
+	struct checkpoint *point = store->checkpoint;
+
+	if (!point)
+		return;
 	if (point->fresh.fd >= 0) {
 		store->disk->close(store->disk, point->fresh.fd);
 		file_remove(store, point->fresh.number);
 	}
+	checkpoint_free(point);
 	if (store->results.fd < 0)
 		store->results.broken = true;
+	store->tend_due = true;
+}
+
+void checkpoint_forget(struct store *store)
+{
+	struct checkpoint *point = store->checkpoint;
+
+	if (!point)
+		return;
+	if (point->fresh.fd >= 0)
+		store->disk->close(store->disk, point->fresh.fd);
+	checkpoint_free(point);
+}
+
+/* Only now the new file stands in place of the old ones. What was gathered for the old one, and not
+ * written, is in it. */
+static void checkpoint_take(struct store *store, struct checkpoint *point)
+{
+	struct result_files files = {0};
+	bool listed = result_files_list(store, &files);
+
+	results_close(store);
+	store->results = point->fresh;
+	store->results.flushed = store->results.begun = store->results.end;
+	store->results.due = store->results.end;
+	store->heard_safe = store->heard;
+	store->pending_count = 0;
+	text_clear(&store->gathered);
+	if (listed)
+		files_remove(store, &files, point->fresh.number);
+	free(files.numbers);
+	checkpoint_free(point);
+}
+
+static enum status checkpoint_end(struct store *store, struct checkpoint *point)
+{
+	checkpoint_heard(point);
+	checkpoint_pad(point);
+	checkpoint_flush(point);
+	if (point->status == STATUS_OK)
+		point->status = disk_sync_folder(store->disk, store->results_folder);
+	enum status status = point->status;
+	if (status == STATUS_OK)
+		checkpoint_take(store, point);
+	else
+		checkpoint_abandon(store);
+	return status;
+}
+
+void checkpoint_begin(struct store *store)
+{
+	struct checkpoint *point = calloc(1, sizeof *point);
+
+	panic_if(!point, "out of memory");
+	*point = (struct checkpoint){.store = store, .fresh.fd = -1, .out = TEXT_GROWING};
+	store_write_results(store); /* from here on they go into both */
+	store->checkpoint = point;
+	gathering_begin(store, &point->gathering, store->facts != NULL);
+	point->status = fresh_make(store, point);
+}
+
+void checkpoint_also(struct store *store, struct record record, struct slice payload)
+{
+	if (store->checkpoint && record.type != RECORD_ATTEMPT &&
+		!MUTATED(CHECKPOINT_MISSES_NEW_RESULTS))
+		checkpoint_put(store->checkpoint, record, payload);
+}
+
+bool checkpoint_go_on(struct store *store)
+{
+	struct checkpoint *point = store->checkpoint;
+
+	if (point->status != STATUS_OK) {
+		checkpoint_abandon(store);
+		return false;
+	}
+	if (!point->facts) {
+		piece_gather(point);
+		return true;
+	}
+	if (piece_write(point) || store->results.flushing)
+		return true;
+	if (checkpoint_end(store, point) != STATUS_OK)
+		store->tend_due = true;
+	return false;
 }
 
 enum status results_checkpoint(struct store *store)
 {
-	struct result_files files;
-	struct checkpoint point = {.store = store, .fresh.fd = -1, .out = TEXT_GROWING};
-	bool starting = store->facts != NULL;
-
-	if (store->results.flushing || !result_files_list(store, &files)) {
+	if (store->results.flushing) {
 		store->results.broken = store->results.broken || store->results.fd < 0;
 		return STATUS_FAILED;
 	}
-	point.status = result_facts_gather(store);
-	if (point.status == STATUS_OK)
-		point.status = checkpoint_begin(store, &point);
-	if (checkpoint_fill(store, &point) == STATUS_OK) {
-		results_close(store);
-		store->results = point.fresh;
-		store->results.flushed = store->results.begun = store->results.end;
-		store->results.due = store->results.end;
-		store->heard_safe = store->heard;
-		store->pending_count = 0;
-		files_remove(store, &files, point.fresh.number);
-	} else {
-		checkpoint_fail(store, &point);
-	}
-	text_free(&point.out);
-	free(files.numbers);
-	if (!starting)
-		facts_free(store);
-	return point.status;
+	checkpoint_abandon(store);
+	checkpoint_begin(store);
+	struct checkpoint *point = store->checkpoint;
+	while (point->status == STATUS_OK && !point->facts)
+		piece_gather(point);
+	while (point->status == STATUS_OK && piece_write(point))
+		continue;
+	if (point->status == STATUS_OK)
+		return checkpoint_end(store, point);
+	checkpoint_abandon(store);
+	return STATUS_FAILED;
 }

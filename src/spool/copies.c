@@ -12,6 +12,7 @@
 enum {
 	SPARSE_AFTER_S = 3600,
 	LOOK_S = 60,
+	MOVED_AT_ONCE = 4,
 };
 
 /* Which one counts */
@@ -55,6 +56,7 @@ void copy_found(struct store *store, struct kept *kept, struct segment *segment,
 void copy_made(struct store *store, struct kept *kept, struct segment *segment, uint64_t at)
 {
 	kept_count(store, kept, -1);
+	store->tend_due = true; /* that segment may be spent now */
 	segment_event(segment, kept->segment->last_event);
 	kept->segment = segment;
 	kept->at = at;
@@ -93,10 +95,10 @@ static void doubts_end(struct store *store)
 }
 
 /* Less than 30 % live for an hour. */
-static bool segment_is_sparse(struct segment *segment, wall_ns now)
+static bool segment_is_sparse(const struct store *store, struct segment *segment, wall_ns now)
 {
 	bool sparse = segment->kind == SEGMENT_SMALL && segment->live > 0 &&
-		      segment->live_bytes * 10 < segment->size * 3;
+		      segment->live_bytes * 10 < store->scale.segment * 3;
 
 	if (!sparse)
 		segment->sparse_since = 0;
@@ -105,26 +107,40 @@ static bool segment_is_sparse(struct segment *segment, wall_ns now)
 	return sparse && now - segment->sparse_since >= SPARSE_AFTER_S * NS_PER_S;
 }
 
-static void stragglers_move(struct store *store, struct segment *segment)
+/* Each costs a flush, and the loop waits for it. True: more of them are left to move. */
+static bool stragglers_move(struct store *store, struct segment *segment)
 {
+	unsigned moved = 0;
+
 	for (size_t i = 0; i < segment->shown_count; i++) {
 		struct kept *kept = segment->shown[i];
-		if (kept->segment == segment && kept->left > 0 &&
-			own_copy(store, kept) != COPY_MADE)
+		if (kept->segment != segment || kept->left == 0)
+			continue;
+		if (moved++ == MOVED_AT_ONCE)
+			return true;
+		if (own_copy(store, kept) != COPY_MADE)
 			break; /* tried again at the next look */
 	}
+	return false;
+}
+
+/* One segment at a look. */
+static bool sparse_move(struct store *store, wall_ns now)
+{
+	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
+		if (segment_is_sparse(store, segment, now) && segment->holds == 0)
+			return stragglers_move(store, segment);
+	return false;
 }
 
 /* A clock that is set back or ahead moves the next look by a minute, no more. */
-void copies_tend(struct store *store, wall_ns now)
+bool copies_tend(struct store *store, wall_ns now)
 {
 	if (now < store->look_at && now + LOOK_S * NS_PER_S >= store->look_at)
-		return;
-	store->look_at = now + LOOK_S * NS_PER_S;
+		return false;
 	doubts_end(store);
-	LIST_EACH (struct segment, segment, &store->states[SEGMENT_SEALED], link)
-		if (segment_is_sparse(segment, now) && segment->holds == 0) {
-			stragglers_move(store, segment);
-			return; /* one segment at a look */
-		}
+	bool more = sparse_move(store, now);
+	if (!more)
+		store->look_at = now + LOOK_S * NS_PER_S;
+	return more;
 }

@@ -244,8 +244,12 @@ static const struct rule {
 		STORY_RESULTS},
 	[CHECKPOINT_WITHOUT_FLUSH] = {"a checkpoint is not flushed", STORY_RESULTS},
 	[CHECKPOINT_FORGETS_EVENTS] = {"a checkpoint forgets the numbers of events", STORY_UNHEARD},
+	[CHECKPOINT_MISSES_NEW_RESULTS] = {"results beside a checkpoint are not in it",
+		STORY_CHECKPOINT},
 	[NUMBER_IS_GIVEN_AGAIN] = {"the number of a segment that was given up is given again",
 		STORY_NAME_RETURNS},
+	[CUT_BEFORE_ITS_HEADER] = {"a file is cut before its header says so", STORY_ROOM},
+	[CUT_AT_DURABLE] = {"a file is cut where the last `durable` is", STORY_ROOM},
 	[RECYCLED_UNHEARD] = {"a segment is used again before its events are heard", STORY_UNHEARD},
 };
 

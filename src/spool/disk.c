@@ -50,6 +50,12 @@ static int real_fsync(struct disk *disk, int fd)
 	return fsync(fd);
 }
 
+static int real_truncate(struct disk *disk, int fd, off_t size)
+{
+	(void)disk;
+	return ftruncate(fd, size);
+}
+
 static int real_unlink(struct disk *disk, int at, const char *name)
 {
 	(void)disk;
@@ -117,11 +123,13 @@ struct disk *disk_real(void)
 		.pwritev = real_pwritev,
 		.fdatasync = real_fdatasync,
 		.fsync = real_fsync,
+		.truncate = real_truncate,
 		.unlink = real_unlink,
 		.mkdir = real_mkdir,
 		.size = real_size,
 		.lock = real_lock,
 		.list = real_list,
+		.threads = true,
 	};
 
 	return &real;

@@ -23,6 +23,7 @@ struct disk {
 		struct disk *disk, int fd, const struct iovec *parts, int count, off_t at);
 	int (*fdatasync)(struct disk *disk, int fd);
 	int (*fsync)(struct disk *disk, int fd); /* of a folder: names made in it are durable */
+	int (*truncate)(struct disk *disk, int fd, off_t size); /* makes it shorter */
 	int (*unlink)(struct disk *disk, int at, const char *name);
 	int (*mkdir)(struct disk *disk, int at, const char *name, mode_t mode);
 	off_t (*size)(struct disk *disk, int fd);
@@ -30,6 +31,7 @@ struct disk {
 	/* Calls `see` with each name in the folder but . and .. */
 	int (*list)(
 		struct disk *disk, int at, void (*see)(void *owner, const char *name), void *owner);
+	bool threads; /* fdatasync may be called from several threads at once */
 };
 
 struct disk *disk_real(void);
@@ -44,6 +46,11 @@ enum status disk_read(struct disk *disk, int fd, char *buffer, size_t size, off_
 size_t disk_read_most(struct disk *disk, int fd, char *buffer, size_t size, off_t at);
 /* fdatasync and fsync, repeated after EINTR only: any other failure is final (spool/STATES.md). */
 enum status disk_sync(struct disk *disk, int fd) MUST_USE;
+/* Every one of them, several at a time where the disk can; `error` is 0 or what fdatasync said. */
+struct disk_flush {
+	int fd, error;
+};
+void disk_sync_all(struct disk *disk, struct disk_flush *flushes, size_t count);
 enum status disk_sync_folder(struct disk *disk, int fd) MUST_USE;
 
 #endif

@@ -105,7 +105,7 @@ static void node_crash(struct memory *memory, struct node *node)
 		if (disk_chance(memory, destroyed_one_in))
 			block_destroy(memory, node, sector * SECTOR / BLOCK);
 	}
-	if (node->size > node->safe_size && disk_chance(memory, 2))
+	if (node->size != node->safe_size && disk_chance(memory, 2))
 		node->safe_size = node->size;
 	node->size = node->safe_size;
 	if (node->room)

@@ -276,6 +276,23 @@ static int memory_fsync(struct disk *disk, int fd)
 	return 0;
 }
 
+/* What lies beyond the new end is gone from the cache at once; a power cut may bring it back. */
+static int memory_truncate(struct disk *disk, int fd, off_t size)
+{
+	struct memory *memory = disk_memory_of(disk);
+	struct node *node = node_of(memory, fd);
+
+	panic_if(!node || size < 0 || size % BLOCK, "a file is not cut there");
+	if (call_fails(memory, DISK_TRUNCATE))
+		return -1;
+	if ((size_t)size >= node->size)
+		return 0;
+	node->size = (size_t)size;
+	memset(node->now + size, 0, node->room - (size_t)size);
+	memset(node->dirty + (size_t)size / SECTOR, 0, (node->room - (size_t)size) / SECTOR);
+	return 0;
+}
+
 static int memory_unlink(struct disk *disk, int at, const char *text)
 {
 	struct memory *memory = disk_memory_of(disk);
@@ -363,6 +380,7 @@ struct disk *disk_memory_open(uint64_t seed)
 		.pwritev = memory_pwritev,
 		.fdatasync = memory_fdatasync,
 		.fsync = memory_fsync,
+		.truncate = memory_truncate,
 		.unlink = memory_unlink,
 		.mkdir = memory_mkdir,
 		.size = memory_size,

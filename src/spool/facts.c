@@ -12,16 +12,42 @@ static struct slice fact_key(const uint64_t *id_and_origin)
 	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
 }
 
+/* In many maps, so that none holds up the loop when it grows. */
+enum { PARTS = 64 };
+
+struct facts {
+	struct map *parts[PARTS];
+};
+
+static struct map *part_of(const struct facts *facts, uint64_t id)
+{
+	return facts->parts[id % PARTS];
+}
+
 void facts_begin(struct store *store)
 {
-	store->facts = map_new(store->results.epoch);
+	store->facts = calloc(1, sizeof *store->facts);
+	panic_if(!store->facts, "out of memory");
+	for (size_t i = 0; i < PARTS; i++)
+		store->facts->parts[i] = map_new(store->results.epoch);
+}
+
+struct fact *facts_next(const struct facts *facts, struct facts_place *place)
+{
+	struct fact *fact = NULL;
+
+	while (place->part < PARTS && !(fact = map_next(facts->parts[place->part], &place->at))) {
+		place->part++;
+		place->at = 0;
+	}
+	return fact;
 }
 
 struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
 {
 	uint64_t key[2] = {id, origin};
 
-	return store->facts ? map_get(store->facts, fact_key(key)) : NULL;
+	return store->facts ? map_get(part_of(store->facts, id), fact_key(key)) : NULL;
 }
 
 struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin)
@@ -34,7 +60,7 @@ struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin)
 	panic_if(!fact, "out of memory");
 	fact->id = id;
 	fact->origin = origin;
-	map_put(store->facts, fact_key(&fact->id), fact);
+	map_put(part_of(store->facts, id), fact_key(&fact->id), fact);
 	return fact;
 }
 
@@ -93,14 +119,25 @@ void fact_add(struct store *store, const struct record *record, struct slice pay
 	}
 }
 
+void fact_free(struct fact *fact)
+{
+	free(fact->recipients);
+	free(fact);
+}
+
+void facts_end(struct facts *facts, struct facts_place place)
+{
+	if (!facts)
+		return;
+	for (struct fact *fact; (fact = facts_next(facts, &place));)
+		fact_free(fact);
+	for (size_t i = 0; i < PARTS; i++)
+		map_free(facts->parts[i]);
+	free(facts);
+}
+
 void facts_free(struct store *store)
 {
-	size_t at = 0;
-
-	for (struct fact *fact; store->facts && (fact = map_next(store->facts, &at));) {
-		free(fact->recipients);
-		free(fact);
-	}
-	map_free(store->facts);
+	facts_end(store->facts, (struct facts_place){0});
 	store->facts = NULL;
 }

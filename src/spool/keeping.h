@@ -20,6 +20,10 @@ struct segment {
 	uint64_t epoch, size;
 	unsigned writer; /* of an ACTIVE one */
 	uint64_t known;  /* ACTIVE: walked up to here */
+	uint64_t told;   /* durable as its writer says; more than `known`: not read yet */
+	uint64_t file;   /* bytes of the file, where it was opened or written out in this life */
+	uint64_t used;   /* about where its last record ends; for room.c */
+	bool tight;      /* its room was given back, or that was tried */
 	int fd;          /* ours, for reading what becomes durable; -1 while not needed */
 	unsigned holds;
 	struct kept **shown; /* every message whose record may be seen in it */
@@ -86,8 +90,10 @@ struct store {
 	struct making making;
 	struct own own;
 	struct results results;
-	uint32_t results_tried; /* the highest number of a file that was begun */
-	struct map *facts;      /* at start and during a checkpoint */
+	struct text gathered;          /* records up to results.end that are not in the file yet */
+	uint32_t results_tried;        /* the highest number of a file that was begun */
+	struct facts *facts;           /* at start, and while they are gathered */
+	struct checkpoint *checkpoint; /* being made, in pieces */
 	struct pending_result *pending;
 	size_t pending_count, pending_size;
 	uint64_t heard;      /* the journal has every event up to this one */
@@ -98,6 +104,7 @@ struct store {
 	char block[SPOOL_BLOCK]; /* a header on its way */
 	bool reserved;           /* the reserve's file is there */
 	bool tend_due;
+	bool behind;      /* of some segment not all is read that its writer told */
 	bool free_wanted; /* one was handed out: others are to be made ready */
 	uint64_t dropped; /* incomplete records at start: never acknowledged */
 	wall_ns look_at;  /* when copies are looked at next */
@@ -125,6 +132,10 @@ enum status segment_headers_write(
 	struct store *store, const struct segment *segment, int fd) MUST_USE;
 enum status segment_make_slice(struct store *store, bool *ready) MUST_USE;
 enum status segment_make_now(struct store *store, enum segment_class kind) MUST_USE;
+
+/* room.c */
+/* Gives one segment's room back if more than `most` have much of it; false: there was none. */
+bool room_give_back(struct store *store, size_t most);
 
 /* recycle.c */
 bool segment_is_spent(const struct store *store, const struct segment *segment);
@@ -182,8 +193,8 @@ void copy_made(struct store *store, struct kept *kept, struct segment *segment, 
 void copies_forget(struct store *store, struct kept *kept); /* it is done */
 /* Whether some message that is doubted may be seen in it. */
 bool segment_is_leaned_on(const struct store *store, const struct segment *segment);
-/* Moves stragglers and ends doubts, now and then. */
-void copies_tend(struct store *store, wall_ns now);
+/* Moves stragglers and ends doubts, now and then. True: there are more stragglers. */
+bool copies_tend(struct store *store, wall_ns now);
 
 /* survey.c: what start-up makes of a segment from `from` on. */
 /* Steps 3 and 4: keeps what is there; the segment becomes `sound`, or DAMAGED. */

@@ -6,19 +6,37 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/panic.h"
 #include "spool/keeping.h"
 #include "spool/mutation.h"
 
+/* So many files are open and flushed at once. */
+enum { LOADED_AT_ONCE = 64 };
+
+struct numbers {
+	uint32_t *at;
+	size_t count;
+};
 struct loading {
 	struct store *store;
 	enum segment_class kind;
 	struct text *why;
 	enum store_open outcome;
-	uint32_t *blanks; /* numbers of files of zeros */
-	size_t blank_count;
+	struct numbers names;
+	struct numbers blanks; /* of files of zeros */
 };
+
+static void number_add(struct numbers *numbers, uint32_t number)
+{
+	if ((numbers->count & (numbers->count - 1)) == 0) { /* full: the room doubles */
+		size_t room = numbers->count ? 2 * numbers->count : 1;
+		numbers->at = realloc(numbers->at, room * sizeof *numbers->at);
+		panic_if(!numbers->at, "out of memory");
+	}
+	numbers->at[numbers->count++] = number;
+}
 
 /* Writing out ends with the headers: a file of zeros was never used. One with zeros for headers
  * and anything behind them was. */
@@ -39,11 +57,8 @@ static bool file_is_blank(struct store *store, int fd)
 static void blank_note(struct loading *loading, uint32_t number)
 {
 	struct store *store = loading->store;
-	size_t size = (loading->blank_count + 1) * sizeof *loading->blanks;
 
-	loading->blanks = realloc(loading->blanks, size);
-	panic_if(!loading->blanks, "out of memory");
-	loading->blanks[loading->blank_count++] = number;
+	number_add(&loading->blanks, number);
 	/* [S] Not given again in this life: the name may come back with a power cut, and a bit may
 	 * rot in it. As a damaged segment it would then hide the one in use, of the other class. */
 	if (number > store->last_number && !MUTATED(NUMBER_IS_GIVEN_AGAIN))
@@ -56,16 +71,12 @@ static void segment_headless(struct loading *loading, struct segment *segment, c
 	segment_move(loading->store, segment, SEGMENT_DAMAGED);
 }
 
-static void segment_load(struct loading *loading, const char *name, uint32_t number, int fd)
+/* Its file was flushed, with this error or none. */
+static void segment_load(struct loading *loading, uint32_t number, int fd, int error)
 {
 	struct store *store = loading->store;
 	struct segment_header header = {0};
-	/* [S] Flushed first: after a kill the page cache shows what the disk may not have. An error
-	 * means that it never will: nothing more is written to it. */
-	enum segment_state sound =
-		MUTATED(START_WITHOUT_FLUSH) || disk_sync(store->disk, fd) == STATUS_OK
-			? SEGMENT_SEALED
-			: SEGMENT_SUSPECT;
+	enum segment_state sound = error ? SEGMENT_SUSPECT : SEGMENT_SEALED;
 	enum header_read read = header_pair_read(store, fd, &header);
 
 	if (read == HEADER_DAMAGED && file_is_blank(store, fd)) {
@@ -74,9 +85,9 @@ static void segment_load(struct loading *loading, const char *name, uint32_t num
 	}
 	if (read == HEADER_NEWER) {
 		text_format(loading->why,
-			"segment %s has format %u, newer than format %d, the newest this program "
+			"segment %06u has format %u, newer than format %d, the newest this program "
 			"knows",
-			name, header.format, SPOOL_FORMAT);
+			number, header.format, SPOOL_FORMAT);
 		loading->outcome = STORE_NEWER;
 		return;
 	}
@@ -99,53 +110,104 @@ static void segment_load(struct loading *loading, const char *name, uint32_t num
 	segment_survey(store, segment, fd, SEGMENT_DATA_AT, sound);
 }
 
-static void segment_name_seen(void *owner, const char *name)
+static void name_seen(void *owner, const char *name)
 {
 	struct loading *loading = owner;
-	struct store *store = loading->store;
 	uint64_t number;
-	int folder = segment_folder(store, loading->kind);
+	char ours[16];
 
-	if (loading->outcome != STORE_OPEN || !slice_number(slice_of(name), UINT32_MAX, &number))
+	if (!slice_number(slice_of(name), UINT32_MAX, &number))
 		return;
-	if (segment_find(store, (uint32_t)number)) {
+	number_name(ours, (uint32_t)number, 6);
+	if (strcmp(ours, name) == 0)
+		number_add(&loading->names, (uint32_t)number);
+}
+
+static int numbers_compare(const void *one, const void *other)
+{
+	uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+
+	return (a > b) - (a < b);
+}
+
+/* Opens as many as it can; one that cannot be opened ends the start. */
+static size_t batch_open(struct loading *loading, const uint32_t *numbers, size_t count,
+	struct disk_flush flushes[LOADED_AT_ONCE])
+{
+	struct store *store = loading->store;
+	char name[16];
+
+	for (size_t i = 0; i < count; i++) {
+		number_name(name, numbers[i], 6);
+		flushes[i].error = 0;
+		flushes[i].fd = store->disk->open(
+			store->disk, segment_folder(store, loading->kind), name, O_RDWR, 0);
+		if (flushes[i].fd < 0) {
+			loading->outcome =
+				start_unusable(loading->why, "a segment cannot be opened");
+			return i;
+		}
+	}
+	return count;
+}
+
+static void segment_load_once(struct loading *loading, uint32_t number, struct disk_flush flushed)
+{
+	struct store *store = loading->store;
+
+	if (segment_find(store, number))
 		store->events.damage(store->events.owner,
 			SLICE("two segments have the same number, one in seg and one in big; the "
 			      "second is not read"));
-		return;
-	}
-	int fd = store->disk->open(store->disk, folder, name, O_RDWR, 0);
-	if (fd < 0) {
-		loading->outcome = start_unusable(loading->why, "a segment cannot be opened");
-		return;
-	}
-	segment_load(loading, name, (uint32_t)number, fd);
-	store->disk->close(store->disk, fd);
+	else
+		segment_load(loading, number, flushed.fd, flushed.error);
 }
 
-/* Removed behind the listing. What such a name held was never used; a removal that is not flushed
- * may show it again, beside one of the other class with the same number. */
+/* [S] Flushed first: after a kill the page cache shows what the disk may not have. An error means
+ * that it never will: nothing more is written to it. */
+static void batch_load(struct loading *loading, const uint32_t *numbers, size_t count)
+{
+	struct store *store = loading->store;
+	struct disk_flush flushes[LOADED_AT_ONCE];
+	size_t opened = batch_open(loading, numbers, count, flushes);
+
+	if (!MUTATED(START_WITHOUT_FLUSH))
+		disk_sync_all(store->disk, flushes, opened);
+	for (size_t i = 0; i < opened; i++) {
+		if (loading->outcome == STORE_OPEN)
+			segment_load_once(loading, numbers[i], flushes[i]);
+		store->disk->close(store->disk, flushes[i].fd);
+	}
+}
+
+/* What such a name held was never used; a removal that is not flushed may show it again, beside one
+ * of the other class with the same number. */
 static void blanks_remove(struct loading *loading)
 {
 	struct store *store = loading->store;
 	char name[16];
 
-	for (size_t i = 0; i < loading->blank_count; i++) {
-		number_name(name, loading->blanks[i], 6);
+	for (size_t i = 0; i < loading->blanks.count; i++) {
+		number_name(name, loading->blanks.at[i], 6);
 		if (store->disk->unlink(store->disk, segment_folder(store, loading->kind), name))
 			store->tend_due = true; /* it stays, and is as blank at the next start */
 	}
-	free(loading->blanks);
 }
 
 enum store_open segments_load(struct store *store, enum segment_class kind, struct text *why)
 {
 	struct loading loading = {.store = store, .kind = kind, .why = why, .outcome = STORE_OPEN};
-	int folder = segment_folder(store, kind);
+	struct numbers *names = &loading.names;
 
-	if (store->disk->list(store->disk, folder, segment_name_seen, &loading) != 0 &&
-		loading.outcome == STORE_OPEN)
+	if (store->disk->list(store->disk, segment_folder(store, kind), name_seen, &loading) != 0)
 		loading.outcome = start_unusable(why, "a folder of segments cannot be listed");
+	if (names->count)
+		qsort(names->at, names->count, sizeof *names->at, numbers_compare);
+	for (size_t i = 0; i < names->count && loading.outcome == STORE_OPEN; i += LOADED_AT_ONCE)
+		batch_load(&loading, names->at + i,
+			names->count - i < LOADED_AT_ONCE ? names->count - i : LOADED_AT_ONCE);
 	blanks_remove(&loading);
+	free(names->at);
+	free(loading.blanks.at);
 	return loading.outcome;
 }

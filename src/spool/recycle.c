@@ -11,7 +11,9 @@
 #include "spool/mutation.h"
 
 enum {
-	FREE_BIG_MOST = 4,
+	FREE_BIG_MOST = 32,       /* of up to FREE_BIG_SIZE: half a GiB at most */
+	FREE_BIG_SIZE = 16 << 20, /* of larger ones FREE_HUGE_MOST */
+	FREE_HUGE_MOST = 4,
 	FREE_AHEAD_MOST = 8,
 };
 
@@ -26,6 +28,8 @@ bool segment_is_spent(const struct store *store, const struct segment *segment)
 	if (segment->state != SEGMENT_SEALED && segment->state != SEGMENT_SUSPECT)
 		return false;
 	if (segment->last_event > store->heard_safe && !MUTATED(RECYCLED_UNHEARD))
+		return false;
+	if (segment->told > segment->known)
 		return false;
 	return segment->live == 0 && segment->holds == 0 && !segment_is_leaned_on(store, segment);
 }
@@ -74,7 +78,8 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 	segment->generation = fresh.generation;
 	segment->epoch = fresh.epoch;
 	segment_forget_shown(store, segment);
-	segment->known = SEGMENT_DATA_AT;
+	segment->known = segment->told = segment->used = SEGMENT_DATA_AT;
+	segment->tight = false;
 	segment->live_bytes = segment->all_bytes = segment->last_event = 0;
 	segment->sparse_since = 0;
 	segment_move(store, segment, SEGMENT_FREE);
@@ -110,13 +115,22 @@ bool segment_remove(struct store *store, struct segment *segment)
 	return true;
 }
 
-/* A few big files are kept: blocks written before need no new metadata when they are used again.
- * They keep their size (old records in them have another epoch); more than a few would hoard
- * space, so those are removed, long after the message's path has ended. */
+/* Kept beside those that are FREE already? Blocks written before need no new metadata when they are
+ * used again, and on some disks are written ten times as fast. Files keep their size (old records
+ * in them have another epoch), so more of them would hoard space. */
+static bool big_is_surplus(const struct store *store, const struct segment *segment)
+{
+	size_t most = segment->told > FREE_BIG_SIZE ? FREE_HUGE_MOST : FREE_BIG_MOST;
+
+	return segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= most;
+}
+
+/* What is surplus is removed, long after the message's path has ended. */
 bool segment_retire(struct store *store, struct segment *segment)
 {
-	bool surplus = segment->kind == SEGMENT_BIG &&
-		       segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= FREE_BIG_MOST;
+	bool surplus = segment->kind == SEGMENT_BIG
+			       ? big_is_surplus(store, segment)
+			       : segment->size < store->scale.segment; /* its room is gone */
 
 	segment_tell_forgotten(store, segment);
 	if (segment->holds > 0)
@@ -142,7 +156,7 @@ struct segment *segment_take(struct store *store, enum segment_class kind, size_
 		/* Somebody waits for it: from now on more are made ready ahead. */
 		if (kind == SEGMENT_SMALL && store->scale.free < FREE_AHEAD_MOST)
 			store->scale.free++;
-		if (segment_make_now(store, kind) != STATUS_OK)
+		if (segment_make_now(store, kind) != STATUS_OK && !room_give_back(store, 0))
 			return NULL;
 	}
 	return segment_free(store, kind);

@@ -42,11 +42,6 @@ static int file_open(struct store *store, uint32_t number)
 	return store->disk->open(store->disk, store->results_folder, name, O_RDONLY, 0);
 }
 
-/* The first stretch below W, and a record there, that does not check. */
-struct hurt {
-	uint64_t from, to, durable;
-};
-
 static void hurt_note(struct hurt *hurt, uint64_t from, uint64_t to)
 {
 	if (from < to && hurt->from == hurt->to) {
@@ -55,31 +50,28 @@ static void hurt_note(struct hurt *hurt, uint64_t from, uint64_t to)
 	}
 }
 
-/* Every record that checks; what does not is passed over, an unknown type too. */
-static struct hurt file_walk(struct store *store, const struct spool_source *source,
-	void (*see)(struct store *store, const struct record *record, struct slice payload))
+/* Every record that checks; what does not is passed over, an unknown type too. False: the end. */
+static bool file_walk(
+	struct store *store, struct result_reading *reading, uint64_t upto, result_see *see)
 {
-	struct walk walk;
+	struct walk *walk = &reading->walk;
+	struct hurt *hurt = &reading->hurt;
 	struct record record;
 	uint64_t at;
-	struct hurt hurt = {0};
-	off_t size = store->disk->size(store->disk, source->fd);
 
-	walk_begin(&walk, source, SEGMENT_DATA_AT, size > 0 ? (uint64_t)size : 0, WALK_DENSE);
-	while (walk_next(&walk, &record, &at)) {
-		hurt_note(&hurt, walk.gap_from, walk.gap_to);
-		if (record.durable > hurt.durable)
-			hurt.durable = record.durable;
+	while (walk->at < upto && walk_next(walk, &record, &at)) {
+		hurt_note(hurt, walk->gap_from, walk->gap_to);
+		if (record.durable > hurt->durable)
+			hurt->durable = record.durable;
 		if (!record_is_known(&record) || record.type < RECORD_RESULT)
 			continue;
-		struct slice payload = walk_payload(&walk, at, &record, RESULT_PAYLOAD_MAX);
+		struct slice payload = walk_payload(walk, at, &record, RESULT_PAYLOAD_MAX);
 		if (payload.len == record.length && crc32c(0, payload) == record.payload_crc)
 			see(store, &record, payload);
 		else
-			hurt_note(&hurt, at, walk.at);
+			hurt_note(hurt, at, walk->at);
 	}
-	walk_end(&walk);
-	return hurt;
+	return walk->at >= upto;
 }
 
 /* Damage below W was flushed once: said, and the whole file is copied before the checkpoint takes
@@ -118,29 +110,65 @@ static void file_unreadable(struct store *store, uint32_t number, uint64_t size)
 
 /* Not flushed before it is believed: the checkpoint that follows writes all of it anew, and until
  * that succeeds nothing is delivered and no segment used again. */
-enum result_file result_file_load(struct store *store, uint32_t number)
+enum result_file result_reading_begin(
+	struct store *store, uint32_t number, struct result_reading *reading)
 {
-	struct segment_header header;
-	int fd = file_open(store, number);
+	struct segment_header header = {0};
 
-	if (fd < 0)
+	*reading = (struct result_reading){
+		.fd = file_open(store, number), .number = number, .header = HEADER_DAMAGED};
+	if (reading->fd < 0)
 		return RESULT_FILE_FAILED;
-	off_t size = store->disk->size(store->disk, fd);
-	enum header_read read = header_pair_read(store, fd, &header);
-	struct spool_source source = {store->disk, fd, number, header.epoch};
-	if (read == HEADER_OK)
-		file_hurt(store, number, file_walk(store, &source, fact_add),
-			size > 0 ? (uint64_t)size : 0);
-	else if (read == HEADER_DAMAGED)
-		file_unreadable(store, number, size > 0 ? (uint64_t)size : 0);
-	store->disk->close(store->disk, fd);
-	return read == HEADER_NEWER ? RESULT_FILE_NEWER : RESULT_FILE_OK;
+	off_t size = store->disk->size(store->disk, reading->fd);
+	reading->size = size > 0 ? (uint64_t)size : 0;
+	reading->header = header_pair_read(store, reading->fd, &header);
+	struct spool_source source = {store->disk, reading->fd, number, header.epoch};
+	walk_begin(&reading->walk, &source, SEGMENT_DATA_AT, reading->size, WALK_DENSE);
+	return reading->header == HEADER_NEWER ? RESULT_FILE_NEWER : RESULT_FILE_OK;
+}
+
+bool result_reading_step(
+	struct store *store, struct result_reading *reading, uint64_t bytes, result_see *see)
+{
+	uint64_t left = UINT64_MAX - reading->walk.at;
+
+	return reading->header == HEADER_OK &&
+	       file_walk(store, reading, reading->walk.at + (bytes < left ? bytes : left), see);
+}
+
+void result_reading_end(struct store *store, struct result_reading *reading)
+{
+	walk_end(&reading->walk);
+	if (reading->fd >= 0)
+		store->disk->close(store->disk, reading->fd);
+	reading->fd = -1;
+}
+
+void result_reading_judge(struct store *store, const struct result_reading *reading)
+{
+	if (reading->header == HEADER_OK)
+		file_hurt(store, reading->number, reading->hurt, reading->size);
+	else if (reading->header == HEADER_DAMAGED)
+		file_unreadable(store, reading->number, reading->size);
+}
+
+static enum result_file file_load(struct store *store, uint32_t number)
+{
+	struct result_reading reading;
+	enum result_file outcome = result_reading_begin(store, number, &reading);
+
+	while (result_reading_step(store, &reading, UINT64_MAX, fact_add))
+		continue;
+	if (outcome != RESULT_FILE_FAILED)
+		result_reading_judge(store, &reading);
+	result_reading_end(store, &reading);
+	return outcome;
 }
 
 /* A file that is there and cannot be opened is not passed over: the checkpoint would remove it. */
 static enum store_open file_take(struct store *store, uint32_t number, struct text *why)
 {
-	switch (result_file_load(store, number)) {
+	switch (file_load(store, number)) {
 	case RESULT_FILE_OK: return STORE_OPEN;
 	case RESULT_FILE_FAILED:
 		text_format(why, "results/%08u cannot be opened: %s", number, strerror(errno));
@@ -200,21 +228,16 @@ static void unheard_tell(struct store *store, const struct record *record, struc
 void results_tell_unheard(struct store *store)
 {
 	struct result_files files = {0};
-	struct segment_header header;
+	struct result_reading reading;
 
 	if (!store->events.unheard || store->last_event <= store->heard ||
 		!result_files_list(store, &files))
 		return;
 	for (size_t i = 0; i < files.count; i++) {
-		int fd = file_open(store, files.numbers[i]);
-		if (fd < 0)
-			continue;
-		if (header_pair_read(store, fd, &header) == HEADER_OK)
-			(void)file_walk(store,
-				&(struct spool_source){
-					store->disk, fd, files.numbers[i], header.epoch},
-				unheard_tell);
-		store->disk->close(store->disk, fd);
+		if (result_reading_begin(store, files.numbers[i], &reading) == RESULT_FILE_OK)
+			while (result_reading_step(store, &reading, UINT64_MAX, unheard_tell))
+				continue;
+		result_reading_end(store, &reading);
 	}
 	free(files.numbers);
 }

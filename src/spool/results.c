@@ -13,7 +13,10 @@
 #include "spool/keeping.h"
 #include "spool/mutation.h"
 
-/* Appending */
+/* Appending. What one turn of the loop says is gathered and written by one call: by
+ * store_write_results(), or here once it is much. */
+
+enum { GATHERED_MOST = 64 << 10, BROKEN_MOST = 1 << 20 };
 
 enum status results_write(struct store *store, struct slice bytes)
 {
@@ -48,21 +51,59 @@ void result_put(const struct results *results, struct text *out, uint64_t at, st
 			      (size_t)record_extent(record.length) - RECORD_HEADER - payload.len});
 }
 
-/* Gives where the record ends; 0: it was not written, the checkpoint takes what it said from
- * memory. */
+/* What is gathered goes out with one call. After a failure it stays: the checkpoint that follows
+ * takes what it says from here. */
+static void results_push(struct store *store)
+{
+	struct results *results = &store->results;
+	struct slice bytes = text_slice(&store->gathered);
+	uint64_t end = results->end;
+
+	if (bytes.len == 0 || results->broken)
+		return;
+	results->end -= bytes.len;
+	if (results_write(store, bytes) == STATUS_OK) {
+		text_clear(&store->gathered);
+		return;
+	}
+	results->end = end;
+	results->broken = true;
+	store->tend_due = true;
+}
+
+void store_write_results(struct store *store)
+{
+	results_push(store);
+}
+
+/* Gives where the record ends; 0: there is no room for it in memory, and the file takes nothing. */
 static uint64_t result_append(struct store *store, struct record record, struct slice payload)
 {
-	char room[RESULT_PAYLOAD_MAX + 2 * RECORD_HEADER];
-	struct text out = TEXT_FIXED(room);
+	struct results *results = &store->results;
 
-	if (store->results.broken)
+	if (store->gathered.len >= GATHERED_MOST)
+		results_push(store);
+	checkpoint_also(store, record, payload);
+	if (results->broken && store->gathered.len >= BROKEN_MOST)
 		return 0;
-	result_put(&store->results, &out, store->results.end, record, payload);
-	if (results_write(store, text_slice(&out)) == STATUS_OK)
-		return store->results.end;
-	store->results.broken = true;
-	store->tend_due = true;
-	return 0;
+	result_put(results, &store->gathered, results->end, record, payload);
+	results->end += record_extent((uint32_t)payload.len);
+	return results->end;
+}
+
+void results_gathered(struct store *store, result_see *see)
+{
+	const struct results *results = &store->results;
+	struct slice bytes = text_slice(&store->gathered);
+	uint64_t at = results->end - bytes.len;
+	struct record record;
+
+	while (bytes.len && record_decode(bytes.at, results->number, at, results->epoch, &record)) {
+		see(store, &record,
+			slice_part(bytes, RECORD_HEADER, RECORD_HEADER + record.length));
+		at += record_extent(record.length);
+		bytes = slice_from(bytes, (size_t)record_extent(record.length));
+	}
 }
 
 static uint64_t result_say(
@@ -182,6 +223,7 @@ bool store_flush_begin(struct store *store, struct store_flush *flush)
 
 	if (!store_needs_flush(store) || results->flushing)
 		return false;
+	results_push(store);
 	if (!results->broken && block_fill(store) != STATUS_OK)
 		results->broken = true;
 	/* A broken file is never flushed again: -1, the checkpoint follows. */

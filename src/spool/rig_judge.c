@@ -68,7 +68,7 @@ static bool is_loss(struct slice words)
 	char copy[300];
 
 	snprintf(copy, sizeof copy, "%.*s", SLICE_ARGS(words));
-	return strstr(copy, "acknowledged m") != NULL;
+	return strstr(copy, "acknowledged m") || strstr(copy, "cut short");
 }
 
 void rig_unheard(void *owner, const struct unheard_result *result)

@@ -385,6 +385,7 @@ enum clearing store_salvage(struct store *store, uint32_t number,
 	salvaging.status = size < 0 ? STATUS_FAILED : STATUS_OK;
 	salvaging.bytes = malloc(CHUNK_MAX);
 	panic_if(!salvaging.bytes, "out of memory");
+	checkpoint_abandon(store); /* it would gather the same facts */
 	if (size >= 0 && result_facts_gather(store) == STATUS_OK)
 		segment_salvage(&salvaging);
 	else

@@ -206,7 +206,7 @@ static enum status segment_finish(
 	struct segment *segment = segment_add(store, kind, number);
 	segment->generation = fresh.generation;
 	segment->epoch = fresh.epoch;
-	segment->size = fresh.size;
+	segment->size = segment->file = fresh.size;
 	segment_move(store, segment, SEGMENT_FREE);
 	return STATUS_OK;
 }

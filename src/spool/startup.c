@@ -16,6 +16,7 @@ enum {
 	RESERVE = 8 << 20,
 	CHECKPOINT = 64 << 20,
 	FREE_LEAST = 3, /* one is the store's own, one at hand, one on its way */
+	ROOMY_MOST = 4,
 	FORMAT_TEXT_MAX = 64,
 };
 
@@ -218,6 +219,7 @@ static struct store *store_new(struct disk *disk, int folder, struct store_event
 	store->making.fd = store->own.fd = store->results.fd = -1;
 	for (size_t i = 0; i < SEGMENT_STATES; i++)
 		list_init(&store->states[i]);
+	store->gathered = TEXT_GROWING;
 	store->batch = calloc(1, sizeof *store->batch);
 	panic_if(!store->batch, "out of memory");
 	store->scratch = arena_new();
@@ -239,6 +241,8 @@ enum store_open store_open_scaled(struct disk *disk, int folder, struct store_ev
 		store->scale.checkpoint = CHECKPOINT;
 	if (!scale->free)
 		store->scale.free = FREE_LEAST;
+	if (!scale->roomy)
+		store->scale.roomy = ROOMY_MOST;
 	uint64_t seed = epoch_new(store);
 	store->results.epoch = seed;
 	store->segments = map_new(seed);

@@ -22,6 +22,8 @@ void store_close(struct store *store)
 		store->lock, store->making.fd};
 
 	own_close(store);
+	checkpoint_forget(store);
+	text_free(&store->gathered);
 	results_close(store);
 	facts_free(store);
 	for (struct segment *segment; (segment = map_next(store->segments, &at));) {
@@ -72,6 +74,14 @@ static struct segment *segment_written(struct store *store, uint32_t number, uin
 	return segment;
 }
 
+/* Every byte below `durable` was acknowledged, or filled up to a block. */
+static void committed_gap(struct store *store, struct segment *segment, const struct walk *walk)
+{
+	if (walk->gap_from < walk->gap_to)
+		damage_tell(store, segment, walk->gap_from, walk->gap_to,
+			"acknowledged mail cannot be read here", 0);
+}
+
 static void committed_walk(struct store *store, struct segment *segment, uint64_t durable)
 {
 	struct walk walk;
@@ -84,6 +94,7 @@ static void committed_walk(struct store *store, struct segment *segment, uint64_
 	walk_begin(&walk, &source, segment->known, durable,
 		segment->kind == SEGMENT_BIG ? WALK_SPARSE : WALK_DENSE);
 	while (walk_next(&walk, &record, &at)) {
+		committed_gap(store, segment, &walk);
 		if (record.type != RECORD_MESSAGE || !record_is_known(&record) ||
 			kept_find(store, record.id, record.origin))
 			continue;
@@ -91,18 +102,55 @@ static void committed_walk(struct store *store, struct segment *segment, uint64_
 		if (!kept_announce(store, kept, &walk))
 			message_damaged(store, segment, at, record.length, record.id);
 	}
+	committed_gap(store, segment, &walk);
 	walk_end(&walk);
 	segment->known = durable;
 }
 
-static void segment_committed(struct store *store, struct segment *segment, uint64_t durable)
+/* [S] Where there is no descriptor now `known` stays behind `told`: the segment is not used again
+ * until what was acknowledged in it has been read. */
+static void segment_read_on(struct store *store, struct segment *segment)
 {
 	int fd = segment_reading(store, segment);
 	off_t size = fd < 0 ? -1 : store->disk->size(store->disk, fd);
 
-	/* Without a descriptor or beyond the end: `known` stays, the next call reads it all. */
-	if (durable > segment->known && size >= 0 && durable <= (uint64_t)size)
-		committed_walk(store, segment, durable);
+	if (size < 0) {
+		store->behind = store->tend_due = true;
+		return;
+	}
+	if (segment->told <= (uint64_t)size)
+		committed_walk(store, segment, segment->told);
+	segment->told = segment->known; /* or a lie: there is no such place in the file */
+	segment->used = segment->known + SPOOL_BLOCK;
+}
+
+static void segment_committed(struct store *store, struct segment *segment, uint64_t durable)
+{
+	if (durable > segment->told)
+		segment->told = durable;
+	if (segment->told > segment->known)
+		segment_read_on(store, segment);
+}
+
+/* Those whose mail could not be read when it was told. */
+static void behind_tend(struct store *store)
+{
+	static const enum segment_state states[] = {
+		SEGMENT_ACTIVE, SEGMENT_SEALED, SEGMENT_SUSPECT, SEGMENT_DAMAGED};
+
+	if (!store->behind)
+		return;
+	store->behind = false;
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		LIST_EACH (struct segment, segment, &store->states[states[i]], link) {
+			if (segment->told <= segment->known)
+				continue;
+			segment_read_on(store, segment);
+			if (segment->state != SEGMENT_ACTIVE)
+				segment_close(store, segment);
+			if (segment->state != SEGMENT_ACTIVE && segment->damage_count)
+				segment_damaged(store, segment);
+		}
 }
 
 void store_committed(struct store *store, uint32_t number, uint64_t epoch, uint64_t durable)
@@ -248,13 +296,19 @@ static bool spent_retire(struct store *store)
 	return false;
 }
 
-static void results_tend(struct store *store)
+/* True: a checkpoint is being made. */
+static bool results_tend(struct store *store)
 {
 	const struct results *results = &store->results;
 	bool due = results->end > store->scale.checkpoint && results->end > 2 * results->begun;
 
-	if ((results->broken || due) && results_checkpoint(store) != STATUS_OK)
+	if (results->broken && results_checkpoint(store) != STATUS_OK)
 		store->tend_due = true;
+	else if (store->checkpoint)
+		return checkpoint_go_on(store);
+	else if (due)
+		checkpoint_begin(store);
+	return store->checkpoint != NULL;
 }
 
 /* The reserve comes back once there is room for more than what is needed at once. */
@@ -286,20 +340,22 @@ bool store_wants_tending(const struct store *store)
 
 bool store_tend(struct store *store, wall_ns now)
 {
-	bool more = false;
-
+	store_write_results(store);
 	own_tend(store, now);
-	copies_tend(store, now);
+	bool moving = copies_tend(store, now);
 	if (!store->tend_due)
-		return false;
+		return moving;
 	store->tend_due = false;
-	results_tend(store);
+	behind_tend(store);
+	bool more = results_tend(store);
 	if (!store->results.broken && !store->results.flushing)
-		more = spent_retire(store);
+		more = spent_retire(store) || more;
 	if (!more)
-		more = free_tend(store);
+		more = room_give_back(store, store->scale.roomy);
+	if (!more || store->free_wanted)
+		more = free_tend(store) || more;
 	store->tend_due = store->tend_due || more;
-	return more;
+	return more || moving;
 }
 
 struct store_counts store_count(const struct store *store)

@@ -40,7 +40,8 @@ struct store_scale {
 	uint64_t (*epoch)(
 		void *owner); /* where epochs come from; NULL: the system's random bytes */
 	void *epoch_owner;
-	unsigned free; /* segments kept written out, one of them the store's own */
+	unsigned free;  /* segments kept written out, one of them the store's own */
+	unsigned roomy; /* SEALED ones that keep room nobody will use, at most */
 };
 
 /* Where a message lies. The store keeps its own bookkeeping by (id, origin). */
@@ -133,7 +134,10 @@ void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t re
 	enum result result, wall_ns now, uint64_t event, struct slice remote_words);
 void store_defer(struct store *store, uint64_t id, uint64_t origin, uint16_t recipient,
 	uint32_t attempt, wall_ns next, struct slice words);
-void store_attempt(struct store *store, uint64_t id, uint64_t origin); /* written, not flushed */
+void store_attempt(struct store *store, uint64_t id, uint64_t origin); /* not flushed */
+/* Writes what these said, by one call: before anything leaves the process that rests on it, so
+ * once at the end of a turn of the loop. store_tend() and a flush begin with it. */
+void store_write_results(struct store *store);
 /* The journal has every event up to this one for certain, or it was given up. Until then its result
  * is kept, told again at each start (`unheard`), and its message's segment is not used again. */
 void store_heard(struct store *store, uint64_t event);
@@ -156,7 +160,7 @@ enum status store_flush_end(struct store *store, struct store_flush *flush) MUST
 bool store_may_deliver(const struct store *store);
 /* Recycles what can be, checkpoints when due, writes out FREE segments in slices of 512 KiB (one
  * fdatasync each), moves stragglers. Cheap when there is nothing to do; true: call it again soon.
- * A checkpoint (once per 64 MiB of results) blocks for some tenths of a second. */
+ * A checkpoint (once per 64 MiB of results) is made in pieces, one with each call. */
 bool store_tend(struct store *store, wall_ns now);
 /* Fewer FREE segments are ready than should be: store_tend() should not be left waiting. */
 bool store_wants_tending(const struct store *store);

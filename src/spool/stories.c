@@ -85,6 +85,17 @@ static void four_found(struct rig *rig)
 	rig_deliver_but(rig, 2);
 }
 
+/* Segments with little in them; the process ends before the PAD that would say that it is durable:
+ * write, flush, open, read. */
+static void lives_end_early(struct rig *rig)
+{
+	for (int i = 0; i < 4; i++) {
+		disk_memory_stop_at(rig->disk, 5);
+		rig_send(rig, 1);
+		seal(rig);
+	}
+}
+
 /* More than the few that are kept for the next one. */
 static void big_ones_delivered(struct rig *rig)
 {
@@ -137,7 +148,21 @@ static void tend_and_checkpoint(struct rig *rig)
 			SLICE("a reply that fills the file"));
 	if (store_flush(rig->store) != STATUS_OK)
 		return;
-	rig_tend(rig);
+	for (int i = 0; i < 300 && store_tend(rig->store, rig->now); i++)
+		continue; /* a piece of it each */
+}
+
+/* A piece of a checkpoint, some results, another piece, … */
+static void results_beside_a_checkpoint(struct rig *rig)
+{
+	rig_send(rig, 6);
+	const struct rig_message *sent = &rig->messages[0];
+	for (uint32_t i = 1; i < 120 && sent->found; i++)
+		store_defer(rig->store, sent->id, sent->stored.origin, 0, i, rig->now,
+			SLICE("a reply that fills the file"));
+	for (int i = 0; i < 60 && store_tend(rig->store, rig->now); i++)
+		if (i % 8 == 0)
+			rig_deliver(rig, 3);
 }
 
 static const struct story stories[STORIES] = {
@@ -176,6 +201,14 @@ static const struct story stories[STORIES] = {
 	 * are used again and none is made. */
 	[STORY_NAME_RETURNS] = {"a segment being made is given up, and its name returns and rots",
 		nothing, tend_shortly, big_comes, {{IT_STOPS, 12}}, {{NO_FAULT, 6}}, .rots = true},
+	[STORY_CHECKPOINT] = {"results come while a checkpoint is made", four_found,
+		results_beside_a_checkpoint, results_beside_a_checkpoint,
+		{{NO_FAULT, 4}, {FLUSH_FAILS, 30}, {WRITE_FAILS, 30}, {IT_STOPS, 80}},
+		{{NO_FAULT, 4}, {FLUSH_FAILS, 12}}},
+	[STORY_ROOM] = {"segments give back room that nobody uses", lives_end_early, tend_shortly,
+		tend_and_send,
+		{{NO_FAULT, 4}, {FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}, {IT_STOPS, 60}},
+		{{NO_FAULT, 4}, {FLUSH_FAILS, 8}, {IT_STOPS, 30}}},
 };
 
 const char *story_name(enum story_number story)

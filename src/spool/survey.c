@@ -20,6 +20,7 @@ struct survey {
 	struct segment *segment;
 	struct spool_source source;
 	uint64_t durable; /* W: everything below was flushed, as far as headers tell */
+	uint64_t last;    /* where the last record ends */
 	struct finding *findings;
 	size_t count, size;
 	uint64_t chunk_id; /* the run of CHUNKs that has just been walked */
@@ -94,6 +95,7 @@ static void survey_walk(struct survey *survey, uint64_t from, uint64_t end)
 	while (walk_next(&walk, &record, &at)) {
 		gap_add(survey, &walk);
 		record_seen(survey, &record, at);
+		survey->last = walk.at;
 	}
 	gap_add(survey, &walk);
 	walk_end(&walk);
@@ -206,8 +208,10 @@ void segment_survey(struct store *store, struct segment *segment, int fd, uint64
 		survey.damaged = true;
 		damage_tell(store, segment, 0, 0, "the file was cut short", 0);
 	}
-	segment->known = end;
-	segment_move(store, segment, survey.damaged ? SEGMENT_DAMAGED : sound);
+	segment->known = segment->file = end;
+	segment->used = survey.last;
+	/* Something may have been found while its writer lived. */
+	segment_settle(store, segment, survey.damaged ? SEGMENT_DAMAGED : sound);
 }
 
 /* Step 5 */

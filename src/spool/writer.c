@@ -189,7 +189,7 @@ static void queued_add(struct spool_writer *store, struct waiting *waiting)
 {
 	list_append(&store->queued, &waiting->link);
 	store->queued_count++;
-	if (store->holding && store->queued_count >= store->last_group)
+	if (store->holding && store->queued_count >= store->hold_for)
 		gate_open(&store->enough);
 }
 

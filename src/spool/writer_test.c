@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "base/testing.h"
 #include "spool/store.h"
 #include "spool/writer.h"
 
@@ -41,7 +42,7 @@ struct noting_disk {
 
 struct house {
 	struct noting_disk disk;
-	char path[40];
+	char path[56];
 	int folder;
 	struct loop *loop;
 	struct offload *pool;
@@ -197,8 +198,7 @@ static struct house *house_open(void)
 	house->disk.disk.pwritev = noting_pwritev;
 	house->disk.disk.fdatasync = noting_fdatasync;
 	pthread_mutex_init(&house->disk.lock, NULL);
-	strcpy(house->path, "/tmp/spool-writer-XXXXXX");
-	assert_non_null(mkdtemp(house->path));
+	assert_non_null(testing_folder(house->path, sizeof house->path, "spool-writer"));
 	house->folder = open(house->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	house->loop = loop_open();
 	house->pool = offload_open(house->loop, 2);
@@ -307,7 +307,8 @@ static void tasks_that_come_back_share_slow_flushes(void **state)
 	house->disk.rest_ns = 2 * NS_PER_MS;
 	clients_run(house, 20, (struct client){.messages = 20});
 	assert_int_equal(house->durable, 400);
-	assert_true(house->disk.flushes < 200);
+	/* All twenty in each: two half groups by turns would need 40. */
+	assert_true(house->disk.flushes < 35);
 	house_judge(house);
 	house_close(house);
 }

@@ -197,6 +197,18 @@ def loads(server, ledger, count=4, name="c", **more):
     return made
 
 
+BACKLOG = 2000
+
+
+def catch_up(sink, ledger, still=60):
+    """A receiver written in Python falls behind: waits until it has caught up to BACKLOG, or stands still."""
+    seen, end = -1, 0
+    while len(ledger.promised) - len(sink.messages) > BACKLOG and (len(sink.messages) > seen or time.monotonic() < end):
+        if len(sink.messages) > seen:
+            seen, end = len(sink.messages), time.monotonic() + still
+        time.sleep(0.1)
+
+
 def mails_of(server):
     """[(token, raw)] of all Maildirs."""
     found, top = [], getattr(server, "mail", os.path.join(server.folder, "mail"))
@@ -257,8 +269,12 @@ def queue_of(server):
 
 
 def settle(server, sink, ledger, seconds=120):
-    """Waits until all that was promised has arrived and nothing is under way; then judges."""
-    until(lambda: not lost_of(copies_of(server, sink), ledger), seconds)
+    """Waits until all that was promised has arrived and nothing is under way; then judges. As long as something
+    arrives, it waits on: a slow machine loses no mail."""
+    before = None
+    while before != len(sink.messages) and lost_of(copies_of(server, sink), ledger):
+        before = len(sink.messages)
+        until(lambda: not lost_of(copies_of(server, sink), ledger), seconds)
     until(lambda: queue_of(server) == [], seconds)
     return Found(server, sink, ledger)
 
