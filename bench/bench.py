@@ -1,255 +1,104 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: our figures beside those of Debian's Postfix. README.md says what each means."""
+"""`make bench`: our figures beside other servers'. README.md says what each means."""
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 
+import apart
+import flood
+import flush
 import profile
+import rounds
 import slow
+import space
 import table
-from measure import Account, Counter, Held, Sink, free_port, load
-from servers import Absent, Postern, Postfix
+from measure import Account, Sink
+from peers import PEERS
+from servers import Absent, Postern
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-RELAYS = [  # name, sessions, messages a connection (0: many)
-    ("relay, 20 sessions, many a connection", 20, 0),
-    ("relay, 100 sessions, many a connection", 100, 0),
-    ("relay, 20 sessions, a connection each", 20, 1),
-    ("relay, 100 sessions, a connection each", 100, 1),
-]
-REFUSALS = [
-    ("refusals, 20 sessions, pipelined", ["-c", 20, "-P"], 10),
-    ("refusals, 20 sessions, one command at a time", ["-c", 20], 5),
-    ("refusals, 20 sessions, a connection each", ["-c", 20, "-m", 1], 1),
-]
-# Messages a run (half of it with a connection each); refusals, times the row's factor.
-COUNTS = {"Postern": (20000, 10000), "Postfix": (4000, 6000)}
-QUICK = {"Postern": (3000, 2000), "Postfix": (400, 500)}
+KINDS = {kind.name: kind for kind in [Postern, *PEERS]}
+TOOLS = ["load", "sink", "handshake", "libslow_flush.so"]
+QUICK = 0.1  # of the messages and refusals
+PAIR = ["Postern", "Postfix"]
+LONG = 480  # seconds
+PARTS = {"relay": rounds.relays, "refuse": rounds.refusals, "handshake": rounds.handshakes, "big": space.big,
+         "idle": space.idle, "slow": slow.clients, "flush": flush.slow_flushes}
+OWN_PARTS = {"decide": rounds.decisions, "apart": apart.isolation, "flood": flood.sign_ins}
 
 
 class Bench:
+    """What the rounds have in common: the tools, the sink, the servers of the moment, the rows so far."""
+
     def __init__(self, asked, folder, disk):
         self.asked, self.folder, self.disk = asked, folder, disk
-        self.tools = {name: os.path.join(asked.build, "release", "bench", name) for name in ["load", "sink"]}
-        self.counts = QUICK if asked.quick else COUNTS
-        self.held = 200 if asked.quick else 1000
-        self.slow_clients = 500
+        self.tools = {name: os.path.join(asked.build, "release", "bench", name) for name in TOOLS}
         self.sink, self.servers, self.rows, self.notes, self.versions = None, [], [], [], []
+        self.began, self.next_id, self.alone = time.monotonic(), 0, {"many": 0.0, "each": 0.0}
 
     def note(self, words):
-        self.notes.append(words)
-        say(words)
+        if words not in self.notes:
+            self.notes.append(words)
+            say(words)
 
-    # ---- rounds ----
+    def count(self, server, what, *others):
+        """How many of something this server gets in a run: slow ones get fewer."""
+        most = next((server.counts[key] for key in [what, *others] if key in server.counts), 1)
+        return max(int(most * (QUICK if self.asked.quick else 1)), 50)
 
-    def relay(self, server, sessions, each, count=0):
-        """One run: its figures, or None with a note where it did not come to its end."""
-        count = count or self.counts[server.name][0] // (2 if each else 1)
-        self.sink.ask("XRESET")
-        before = server.account.cpu()
-        sent = load(self.tools["load"], "send", server.port, "-c", sessions, "-m", each, "-n", count, "-s", 5120)
-        came = self.sink.drained(sent["finished"])
-        cpu = server.account.cpu() - before
-        self.last_count = sent["finished"]
-        lost = sent["finished"] - came["unique"]
-        if lost or came["duplicates"] or sent["unexpected"] or sent["broken"]:
-            self.note(f"{server.name}, {sessions} sessions: of {sent['finished']} accepted messages {lost} had not come "
-                      f"6 s after the last, {came['duplicates']} came twice; {sent['unexpected']} unexpected replies "
-                      f"{sent['surprise']!r}, {sent['broken']} broken connections")
-        if not came["messages"]:
-            return None
-        return {"delivered": came["unique"] / (came["last"] - sent["began"]), "accepted": sent["rate"],
-                "cpu": cpu / came["unique"] * 1e6, "reply": (sent["p50_ms"], sent["p99_ms"])}
+    def turns(self, server):
+        """So many rounds; one for slow others where the run has taken long already."""
+        late = time.monotonic() - self.began > LONG and server.name not in PAIR
+        return self.asked.rounds or (1 if self.asked.quick or late else server.counts["rounds"])
 
-    def refuse(self, server, options, factor):
-        count = self.counts[server.name][1] * factor
-        before = server.account.cpu()
-        sent = load(self.tools["load"], "refuse", server.port, "-b", "127.0.0.2", "-n", count, *options)
-        cpu = server.account.cpu() - before
-        if sent["unexpected"] or sent["broken"]:
-            self.note(f"{server.name}, refusals: {sent['unexpected']} unexpected replies {sent['surprise']!r}, "
-                      f"{sent['broken']} broken connections")
-        if not sent["finished"]:
-            return None
-        return {"refused": sent["rate"], "cpu": cpu / sent["finished"] * 1e6, "reply": (sent["p50_ms"], sent["p99_ms"])}
-
-    def best(self, name, run, by):
+    def best(self, name, run, by, turns=0):
         """The best of some rounds for each server, by turns, so that a slow moment meets both."""
         found = {}
-        for _ in range(self.asked.rounds):
+        for turn in range(max((turns or self.turns(server) for server in self.servers), default=0)):
             for server in self.servers:
-                got = self.guarded(server, run)
+                if turn >= (min(turns, self.turns(server)) if turns else self.turns(server)):
+                    continue
+                got = self.guarded(server, name, run)
                 if got and (server.name not in found or got[by] > found[server.name][by]):
                     found[server.name] = got
-                time.sleep(0.2)
+                time.sleep(0.1)
         say(f"{name}: " + ", ".join(f"{key} {value[by]:,.0f}/s" for key, value in found.items()))
         return found
 
-    def guarded(self, server, run):
+    def guarded(self, server, name, run):
         try:
             return run(server)
         except (RuntimeError, OSError, ValueError) as why:
-            self.note(f"{server.name}: {why}")
+            self.note(f"{server.name}, {name}: {why}")
             return None
 
-    def add(self, name, figure, found, key, more_is_better):
+    def add(self, name, figure, found, key, more_is_better, of_machine=True):
+        """A row, or more columns of it. Not `of_machine`: a figure that a slower machine gives too."""
         values = {server: got[key] for server, got in found.items() if got.get(key) is not None}
-        self.rows.append({"round": name, "figure": figure, "values": values, "more_is_better": more_is_better})
+        for row in self.rows:
+            if (row["round"], row["figure"]) == (name, figure):
+                row["values"].update(values)
+                return
+        if values:
+            self.rows.append({"round": name, "figure": figure, "values": values, "more_is_better": more_is_better,
+                              "of_machine": of_machine})
 
-    # ---- the whole ----
-
-    def relays(self):
-        for name, sessions, each in RELAYS:
-            found = self.best(name, lambda server: self.relay(server, sessions, each), "delivered")
-            self.add(name, "delivered/s", found, "delivered", True)
-            self.add(name, "accepted/s", found, "accepted", True)
-            self.add(name, "CPU µs a message", found, "cpu", False)
-            self.add(name, "reply to the dot, p50 / p99 ms", found, "reply", False)
-            if (sessions, each) == (100, 0):
-                self.counted(name)
-
-    def refusals(self):
-        for name, options, factor in REFUSALS:
-            found = self.best(name, lambda server: self.refuse(server, options, factor), "refused")
-            self.add(name, "refused/s", found, "refused", True)
-            self.add(name, "CPU µs a refusal", found, "cpu", False)
-            self.add(name, "reply, p50 / p99 ms", found, "reply", False)
-
-    def counted(self, name):
-        counter = Counter()
-        if not counter.event:
-            self.note("perf is missing or counts nothing here: no instructions or system calls a message")
-            return
-        if counter.event != "instructions":
-            self.note("perf counts no instructions on this machine; system calls are counted instead")
-        found = {}
-        for server in self.servers:
-            counter.start(server.account.pids())
-            count = self.counts[server.name][0] // 2
-            self.guarded(server, lambda server: self.relay(server, 100, 0, count))
-            total = counter.stop()
-            if total:
-                found[server.name] = {"total": total / count}
-        self.add(name, f"{counter.name} a message", found, "total", False)
-
-    def idle(self):
-        found = {}
-        for server in self.servers:
+    def restart(self, **how):
+        """All servers of the moment anew; one that does not come is left out."""
+        for server in list(self.servers):
             server.stop()
             try:
-                server.start(self.sink.port, self.held)
-                time.sleep(1)
-                before = server.account.pss()
-                held = Held(self.tools["load"], server.port, self.held)
-                try:
-                    time.sleep(1)
-                    count, after = held.count, server.account.pss()
-                finally:
-                    held.end()
-            except PermissionError:
-                self.note(f"{server.name}, idle connections: only root may read the memory of its processes")
-                continue
-            except (Absent, OSError, ValueError) as why:
-                self.note(f"{server.name}, idle connections: {why}")
-                continue
-            if count < self.held:
-                self.note(f"{server.name} held {count} of {self.held} idle connections")
-            if count:
-                found[server.name] = {"each": (after - before) / count / 1024, "empty": before / 2**20}
-            say(f"idle: {server.name} {(after - before) / max(count, 1) / 1024:.1f} KiB each")
-        self.add(f"idle, {self.held:,} connections", "KiB (PSS) a connection", found, "each", False)
-        self.add(f"idle, {self.held:,} connections", "MiB (PSS) without any", found, "empty", False)
-
-    def slow(self):
-        """Other clients' mail while slow ones keep places."""
-        found, name = {}, f"beside {self.slow_clients} slow clients"
-        for server in self.servers:
-            server.stop()
-            try:
-                server.start(self.sink.port, self.slow_clients)
-                them = slow.Slow(server.port, self.slow_clients)
-                try:
-                    time.sleep(1)
-                    p50, p99, lost = slow.messages(server.port, "b@far.example", 40 if self.asked.quick else 200)
-                finally:
-                    them.end()
-            except (Absent, OSError) as why:
-                self.note(f"{server.name}, slow clients: {why}")
-                continue
-            if lost:
-                self.note(f"{server.name} did not take {lost} of the messages sent beside slow clients")
-            found[server.name] = {"whole": (p50, p99)}
-            say(f"slow clients: {server.name} p50 {p50:.1f} ms, p99 {p99:.1f} ms, {lost} not taken")
-        self.add(name, "connect to 250, p50 / p99 ms", found, "whole", False)
-
-    def handshakes(self):
-        """STARTTLS sessions with full handshakes; beside them what OpenSSL's own server needs for the handshake alone."""
-        name, count = "STARTTLS, 20 sessions, a handshake each", 300 if self.asked.quick else 3000
-        found = self.best(name, lambda server: self.shake(server.account, server.port, "starttls", count), "rate")
-        self.add(name, "sessions/s", found, "rate", True)
-        self.add(name, "CPU µs a session", found, "cpu", False)
-        alone = self.openssl_alone(count)
-        if alone:
-            self.note(f"openssl s_server needs {alone['cpu']:,.0f} µs for such a handshake alone, without SMTP")
-
-    def shake(self, account, port, kind, count):
-        before = account.cpu()
-        done = subprocess.run([os.path.join(self.asked.build, "release", "bench", "handshake"), str(port), kind, str(count), "20"],
-                              capture_output=True, text=True, check=True)
-        figures, cpu = json.loads(done.stdout), account.cpu() - before
-        if figures["broken"]:
-            self.note(f"{figures['broken']} of {count} handshakes did not end well")
-        return {"rate": figures["rate"], "cpu": cpu / figures["finished"] * 1e6} if figures["finished"] else None
-
-    def openssl_alone(self, count):
-        files = [os.path.join(self.folder, name) for name in ["s_server-key.pem", "s_server-cert.pem"]]
-        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                               "-days", "2", "-subj", "/CN=bench", "-keyout", files[0], "-out", files[1]], capture_output=True)
-        if made.returncode:
-            return None
-        port, account = free_port(), Account("s_server")
-        account.start(["openssl", "s_server", "-accept", str(port), "-key", files[0], "-cert", files[1], "-quiet"],
-                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.5)
-        try:
-            return self.shake(account, port, "direct", count)
-        finally:
-            account.end()
-
-    def decisions(self):
-        """What the policy alone costs: no network, no disk."""
-        done = subprocess.run([os.path.join(self.asked.build, "release", "src", "policy", "decide_bench")],
-                              capture_output=True, text=True, check=True)
-        for line in done.stdout.splitlines():
-            _, clauses, ranges, each, _ = line.split()
-            self.add(f"one decision, {int(clauses):,} clauses, {int(ranges):,} ranges", "CPU µs",
-                     {"Postern": {"each": float(each)}}, "each", False)
-            say(f"decide: {clauses} clauses, {ranges} ranges: {each} µs")
-
-    def harness(self):
-        """Generator and sink alone: what the machine gives at this moment."""
-        self.sink.ask("XRESET")
-        rates = []
-        for each in [0, 1]:
-            rates.append(max(load(self.tools["load"], "send", self.sink.port, "-c", 100, "-m", each, "-n",
-                                  20000 if not each else 10000)["rate"] for _ in range(2)))
-        self.note(f"the generator and the sink alone: {rates[0]:,.0f} messages/s, {rates[1]:,.0f} with a connection each")
-
-    def profile(self):
-        """Where our own time goes: relay with 100 sessions (many, each), or pipelined refusals."""
-        server, (_, options, factor) = self.servers[0], REFUSALS[0]
-        recording = profile.Recording(os.path.join(self.folder, "perf.data"), server.account.pids())
-        if self.asked.profile == "refuse":
-            figures, count = self.refuse(server, options, factor), self.counts[server.name][1] * factor
-        else:
-            figures, count = self.relay(server, 100, int(self.asked.profile == "each")), self.last_count
-        recording.stop()
-        print(", ".join(f"{name} {value:,.0f}" for name, value in figures.items() if name != "reply"), "(with perf)")
-        profile.show(recording, count)
+                server.start(self.sink.port, **how)
+            except Absent as why:
+                self.note(f"{server.name}: {why}")
+                server.stop()
+                self.servers.remove(server)
+        return self.servers
 
     def start(self, kind):
         server = None
@@ -257,59 +106,67 @@ class Bench:
             server = kind(self.asked.build, self.folder, self.disk)
             server.start(self.sink.port)
             self.servers.append(server)
+            self.versions.append(server.version())
         except Absent as why:
             self.note(f"{kind.name} is not measured: {why}")
             if server:
                 server.stop()
+
+    # ---- the whole ----
+
+    def groups(self):
+        """Ours and Postfix by turns; the others one after another, so that none costs the others time."""
+        names = [name for name in KINDS if name in self.asked.servers]
+        if self.asked.profile:
+            return [["Postern"]]
+        pair = [name for name in names if name in PAIR]
+        return ([pair] if pair else []) + [[name] for name in names if name not in pair]
+
+    def group(self, names):
+        for name in names:
+            self.start(KINDS[name])
+        for server in self.servers:  # pages, caches and processes are there before the first round
+            self.guarded(server, "first", lambda server: rounds.relay(self, server, 100, 0, 100 if self.asked.quick else 400))
+        if self.asked.profile:
+            rounds.profiled(self)
+            return
+        rounds.harness(self)
+        others = rounds.Others(self.own, self.servers)
+        for name, part in PARTS.items():
+            if name in self.asked.only and self.servers:
+                self.timed(f"{', '.join(names)}: {name}", part)
+            if name == "refuse" and "Postern" in names and {"relay", "refuse"} & set(self.asked.only):
+                self.note(f"everything else on the machine (kernel threads too) took {others.share():.0%} of it "
+                          "in the rounds of relay and refusal")
+        self.stop()
+
+    def timed(self, what, part):
+        began = time.monotonic()
+        part(self)
+        say(f"[{what}: {time.monotonic() - began:.0f} s]")
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+        self.servers = []
 
     def run(self):
         self.own = Account("bench")
         self.own.take_this()
         self.sink = Sink(self.tools["sink"])
         try:
-            for kind in [Postern, Postfix]:
-                if kind.name not in self.asked.without and not (self.asked.profile and kind is Postfix):
-                    self.start(kind)
-            if not self.servers:
-                return False
-            self.versions = [server.version() for server in self.servers]
-            for server in self.servers:  # pages, caches and processes are there before the first round
-                self.guarded(server, lambda server: self.relay(server, 100, 0, 100 if self.asked.quick else 500))
-            self.harness()
-            if self.asked.profile:
-                self.profile()
-                return True
-            others = Others(self.own, self.servers)
-            self.relays()
-            self.refusals()
-            self.note(f"everything else on the machine (kernel threads too) took {others.share():.0%} of it meanwhile")
-            self.handshakes()
-            self.idle()
-            self.slow()
-            self.decisions()
-            return True
+            for names in self.groups():
+                self.group(names)
+            if "Postern" in self.asked.servers and not self.asked.profile:
+                for name, part in OWN_PARTS.items():
+                    if name in self.asked.only:
+                        self.timed(f"Postern: {name}", part)
+                rounds.harness(self)
+            return bool(self.rows) or self.asked.profile
         finally:
-            for server in self.servers:
-                server.stop()
+            self.stop()
             self.sink.end()
             self.own.release_this()
-
-
-class Others:
-    """What share of the machine neither the servers nor the bench itself took since this was made."""
-
-    def __init__(self, own, servers):
-        self.accounts = [own] + [server.account for server in servers]
-        self.before = self.now()
-
-    def now(self):
-        with open("/proc/stat") as file:
-            ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in file.readline().split()[1:9]]
-        return sum(ticks), sum(ticks) - ticks[3] - ticks[4] - sum(account.cpu() for account in self.accounts)
-
-    def share(self):
-        (whole, others), (whole_before, others_before) = self.now(), self.before
-        return max(0.0, others - others_before) / max(whole - whole_before, 1e-9)
 
 
 def say(words):
@@ -325,11 +182,12 @@ def disk_under_test(asked, folder):
         return disk
     image = os.path.join(folder, "disk.img")
     with open(image, "wb") as file:
-        file.truncate(4 << 30)
+        file.truncate(8 << 30)
     for command in [["mkfs.ext4", "-q", "-F", image], ["mount", "-o", "loop,nodiscard,noatime", image, disk]]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"bench: --disk loop needs {command[0]}: {done.stderr.strip()}")
+    os.chmod(disk, 0o755)
     return disk
 
 
@@ -342,32 +200,92 @@ def enter_namespaces():
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         return
     os.environ["POSTERN_BENCH_INSIDE"] = "1"
-    os.execvp(inside[0], [*inside, "sh", "-c", 'ip link set lo up; exec "$@"', "sh", sys.executable, *sys.argv])
+    prepare = "ip link set lo up; echo 16384 65535 >/proc/sys/net/ipv4/ip_local_port_range; " \
+              "echo 8192 >/proc/sys/net/core/somaxconn; exec \"$@\""
+    os.execvp(inside[0], [*inside, "sh", "-c", prepare, "sh", sys.executable, *sys.argv])
+
+
+def raise_descriptors(wanted=65536):
+    """10,000 connections need as many descriptors in the generator and in the server."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in [(wanted, max(hard, wanted)), (hard, hard)]:
+        try:
+            if soft < wanted:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return
+        except (ValueError, OSError):
+            pass
+
+
+def named(words, known):
+    """`exim,haraka` as the names have it."""
+    found = []
+    for word in words.split(","):
+        match = [name for name in known if name.lower() == word.strip().lower()]
+        if not match:
+            raise argparse.ArgumentTypeError(f'"{word}" is none of {", ".join(known)}')
+        found += match
+    return found
 
 
 def options():
+    parts = [*PARTS, *OWN_PARTS]
     asked = argparse.ArgumentParser(prog="bench/bench.py", description=__doc__)
     asked.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder; BUILD/release is measured")
-    asked.add_argument("--rounds", type=int, default=0, help="of which the best counts (3; --quick: 1)")
-    asked.add_argument("--quick", action="store_true", help="small counts: rough figures in under a minute")
+    asked.add_argument("--rounds", type=int, default=0, help="of which the best counts (5 of ours and Postfix's, 2 of others)")
+    asked.add_argument("--quick", action="store_true", help="small counts, one round, without the other servers unless --with: rough figures")
     asked.add_argument("--disk", choices=["here", "loop"], default="here", help="the build folder's, or a loop device")
-    asked.add_argument("--without", action="append", default=[], choices=["Postern", "Postfix"])
+    asked.add_argument("--with", dest="more", type=lambda words: named(words, KINDS), default=[], metavar="NAME,...",
+                       help="also exim, opensmtpd, haraka")
+    asked.add_argument("--all", action="store_true", help="with all of them")
+    asked.add_argument("--without", type=lambda words: named(words, KINDS), default=[], metavar="NAME,...")
+    asked.add_argument("--only", type=lambda words: named(words, parts), default=parts, metavar="PART,...",
+                       help=f"of {', '.join(parts)}")
     asked.add_argument("--profile", choices=["many", "each", "refuse"], help="instead: where Postern's time goes, by perf")
-    asked.add_argument("--keep", action="store_true", help="write the table into bench/README.md")
+    asked.add_argument("--keep", action="store_true", help="write the table into bench/README.md, to compare with later")
     asked = asked.parse_args()
-    asked.build, asked.rounds = os.path.abspath(asked.build), asked.rounds or (1 if asked.quick else 3)
+    asked.build = os.path.abspath(asked.build)
+    wanted = list(KINDS) if asked.all and not asked.quick else [*PAIR, *asked.more]
+    asked.servers = [name for name in wanted if name not in asked.without]
+    if asked.keep and (asked.quick or len(asked.only) < len(parts) or "Postern" not in asked.servers):
+        sys.exit("bench: --keep wants a whole run, not --quick, --only or --without Postern")
     return asked
+
+
+def build_tools(asked):
+    wanted = ["src/cmd/posternd", "src/cmd/postern", "src/policy/decide_bench", *(f"bench/{name}" for name in TOOLS)]
+    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), *wanted], capture_output=True, text=True)
+    if made.returncode:
+        sys.exit(made.stdout)
+
+
+def command_of(asked):
+    given = (["--quick"] if asked.quick else []) + (["--disk", asked.disk] if asked.disk != "here" else [])
+    given += [] if asked.servers == list(KINDS) else ["--without", ",".join(name for name in KINDS if name not in asked.servers)]
+    return f"make bench ARGS=\"{' '.join(given)}\"" if given else "make bench"
+
+
+def report(asked, bench):
+    """The table, what got slower since the one that is kept, and the table kept where that is asked."""
+    where = "on the machine's own disk" if asked.disk == "here" else "on ext4 without discard (loop device)"
+    kept = table.Kept(os.path.join(ROOT, "bench"), asked.disk)
+    text = table.machine(command_of(asked), bench.versions) + f"; {where}.\n\n"
+    text += table.markdown(bench.rows, [name for name in KINDS if name in asked.servers], bench.notes)
+    print(text)
+    if "Postern" in asked.servers:
+        print("\n".join(kept.compared(bench.rows, bench.alone, rough=asked.quick)))
+    if asked.keep:
+        kept.write(text, bench.rows, bench.alone)
 
 
 def main():
     asked = options()
-    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink", "bench/handshake",
-                           "src/policy/decide_bench"],
-                          capture_output=True, text=True)
-    if made.returncode:
-        sys.exit(made.stdout)
-    if os.geteuid() == 0 and "Postfix" not in asked.without and not asked.profile:
-        Postfix.fetch(asked.build)
+    if not os.environ.get("POSTERN_BENCH_INSIDE"):
+        build_tools(asked)
+        for kind in PEERS:
+            if kind.name in asked.servers and not asked.profile:
+                kind.fetch(asked.build)
+        raise_descriptors()
     enter_namespaces()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     folder = os.path.join(asked.build, "bench")
@@ -384,15 +302,8 @@ def main():
     if asked.profile:
         return
     with open(os.path.join(folder, "last.json"), "w") as file:
-        json.dump({"rows": bench.rows, "notes": bench.notes}, file, indent=1)
-    options_given = (["--quick"] if asked.quick else []) + (["--disk", asked.disk] if asked.disk != "here" else [])
-    command = " ".join(["bench/bench.py", *options_given]) if options_given else "make bench"
-    where = "on the machine's own disk" if asked.disk == "here" else "on ext4 without discard (loop device)"
-    text = table.machine(command, bench.versions) + f"; best of {asked.rounds}, {where}.\n\n"
-    text += table.markdown(bench.rows, [server.name for server in bench.servers], bench.notes)
-    print(text)
-    if asked.keep:
-        table.keep(os.path.join(ROOT, "bench", "README.md"), asked.disk, text)
+        json.dump({"rows": bench.rows, "notes": bench.notes, "alone": bench.alone}, file, indent=1)
+    report(asked, bench)
 
 
 if __name__ == "__main__":

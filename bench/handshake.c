@@ -2,14 +2,17 @@
 /*
  * Full TLS handshakes against a server on loopback, by threads that each do one after the other:
  *
- *	handshake PORT starttls|direct COUNT THREADS
+ *	handshake PORT starttls|direct|guess COUNT THREADS [RATE]
  *
- * starttls: greeting, EHLO, STARTTLS, handshake, EHLO, QUIT. direct: the handshake alone. No
- * session is resumed and no certificate is checked. One line of JSON.
+ * starttls: greeting, EHLO, STARTTLS, handshake, EHLO, QUIT. direct: the handshake alone. guess:
+ * handshake, greeting, EHLO, two wrong sign-ins, each session from an address and for an account of
+ * its own. RATE: so many sessions a second at most. No session is resumed and no certificate is
+ * checked. One line of JSON.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,13 +24,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 4096, THREADS_MOST = 256 };
+enum { LINE = 4096, THREADS_MOST = 256, GUESSES = 2 };
+enum kind { STARTTLS, DIRECT, GUESS, KINDS };
 
 static struct {
 	struct sockaddr_in server;
-	bool starttls;
+	enum kind kind;
 	SSL_CTX *context;
-	atomic_long left, finished, broken;
+	double began, rate; /* s; sessions a second, 0: as fast as may be */
+	atomic_long left, begun, finished, broken;
+	atomic_long wrong, later; /* 535; 4xx, without a test of the password perhaps */
 } run;
 
 static double seconds(void)
@@ -52,7 +58,8 @@ static bool is_whole(const char *text, size_t len)
 	return false;
 }
 
-static bool hear(int fd, SSL *tls, char first)
+/* The first octet of the reply, '\0' where none came. */
+static char hear_any(int fd, SSL *tls)
 {
 	char text[LINE];
 	size_t len = 0;
@@ -61,12 +68,17 @@ static bool hear(int fd, SSL *tls, char first)
 		ssize_t got = tls ? SSL_read(tls, text + len, (int)(sizeof text - len))
 				  : read(fd, text + len, sizeof text - len);
 		if (got <= 0)
-			return false;
+			return '\0';
 		len += (size_t)got;
 		if (is_whole(text, len))
-			return text[0] == first;
+			return text[0];
 	}
-	return false;
+	return '\0';
+}
+
+static bool hear(int fd, SSL *tls, char first)
+{
+	return hear_any(fd, tls) == first;
 }
 
 static bool say(int fd, SSL *tls, const char *words, char first)
@@ -77,26 +89,70 @@ static bool say(int fd, SSL *tls, const char *words, char first)
 	return put == (ssize_t)len && hear(fd, tls, first);
 }
 
-static bool converse(int fd, SSL *tls)
+static bool guess(SSL *tls, long number)
 {
-	if (run.starttls &&
+	char plain[64], words[200] = "AUTH PLAIN ";
+	int len = snprintf(plain, sizeof plain, "%cuser%ld@example.org%cwrong", 0, number, 0);
+
+	if (!hear(-1, tls, '2') || !say(-1, tls, "EHLO client.bench.example\r\n", '2'))
+		return false;
+	EVP_EncodeBlock((unsigned char *)words + 11, (unsigned char *)plain, len);
+	strcat(words, "\r\n");
+	for (int i = 0; i < GUESSES; i++) {
+		if (SSL_write(tls, words, (int)strlen(words)) <= 0)
+			return false;
+		char first = hear_any(-1, tls);
+		if (first != '4' && first != '5')
+			return false;
+		atomic_fetch_add(first == '5' ? &run.wrong : &run.later, 1);
+	}
+	return true;
+}
+
+static bool converse(int fd, SSL *tls, long number)
+{
+	if (run.kind == STARTTLS &&
 		!(hear(fd, NULL, '2') && say(fd, NULL, "EHLO client.bench.example\r\n", '2') &&
 			say(fd, NULL, "STARTTLS\r\n", '2')))
 		return false;
 	if (SSL_set_fd(tls, fd) != 1 || SSL_connect(tls) != 1)
 		return false;
-	return !run.starttls || (say(fd, tls, "EHLO client.bench.example\r\n", '2') &&
-					say(fd, tls, "QUIT\r\n", '2'));
+	if (run.kind == GUESS)
+		return guess(tls, number);
+	return run.kind == DIRECT || (say(fd, tls, "EHLO client.bench.example\r\n", '2') &&
+					     say(fd, tls, "QUIT\r\n", '2'));
+}
+
+/* One address in each of 32,768 networks /24, then the next in each. */
+static bool come_from(int fd, long number)
+{
+	struct sockaddr_in source = {.sin_family = AF_INET};
+	uint32_t network = (uint32_t)number % 32768, host = (uint32_t)number / 32768 % 250 + 1;
+
+	source.sin_addr.s_addr = htonl(UINT32_C(127) << 24 | (network + 16384) << 8 | host);
+	return bind(fd, (const struct sockaddr *)&source, sizeof source) == 0;
+}
+
+static void await_turn(long number)
+{
+	double left = run.began + (double)number / run.rate - seconds();
+
+	if (left > 0)
+		usleep((useconds_t)(left * 1e6));
 }
 
 static bool session(void)
 {
+	long number = atomic_fetch_add(&run.begun, 1);
+	if (run.rate > 0)
+		await_turn(number);
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 	SSL *tls = SSL_new(run.context);
 	bool done = tls && fd >= 0 &&
 		    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0 &&
+		    (run.kind != GUESS || come_from(fd, number)) &&
 		    connect(fd, (const struct sockaddr *)&run.server, sizeof run.server) == 0 &&
-		    converse(fd, tls);
+		    converse(fd, tls, number);
 
 	SSL_free(tls);
 	if (fd >= 0)
@@ -112,32 +168,46 @@ static void *sessions(void *none)
 	return NULL;
 }
 
+static enum kind kind_of(const char *word)
+{
+	static const char *const names[] = {"starttls", "direct", "guess"};
+	int kind = 0;
+
+	while (kind < KINDS && strcmp(word, names[kind]) != 0)
+		kind++;
+	return (enum kind)kind;
+}
+
 int main(int count, char **words)
 {
 	pthread_t threads[THREADS_MOST];
-	int wanted = count == 5 ? atoi(words[4]) : 0;
+	int wanted = count == 5 || count == 6 ? atoi(words[4]) : 0;
 
-	if (wanted < 1 || wanted > THREADS_MOST) {
-		fprintf(stderr, "usage: handshake PORT starttls|direct COUNT THREADS\n");
+	run.kind = wanted ? kind_of(words[2]) : KINDS;
+	if (run.kind == KINDS || wanted < 1 || wanted > THREADS_MOST) {
+		fprintf(stderr,
+			"usage: handshake PORT starttls|direct|guess COUNT THREADS [RATE]\n");
 		return 2;
 	}
+	run.rate = count == 6 ? atof(words[5]) : 0;
 	run.server = (struct sockaddr_in){.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)atoi(words[1])),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	run.starttls = strcmp(words[2], "starttls") == 0;
 	run.left = atol(words[3]);
 	run.context = SSL_CTX_new(TLS_client_method());
 	if (!run.context)
 		return 1;
-	double began = seconds();
+	run.began = seconds();
 	for (int i = 0; i < wanted; i++)
 		if (pthread_create(&threads[i], NULL, sessions, NULL) != 0)
 			return 1;
 	for (int i = 0; i < wanted; i++)
 		pthread_join(threads[i], NULL);
-	double took = seconds() - began;
-	printf("{\"finished\": %ld, \"broken\": %ld, \"seconds\": %.3f, \"rate\": %.1f}\n",
+	double took = seconds() - run.began;
+	printf("{\"finished\": %ld, \"broken\": %ld, \"seconds\": %.3f, \"rate\": %.1f, "
+	       "\"wrong\": %ld, \"later\": %ld}\n",
 		atomic_load(&run.finished), atomic_load(&run.broken), took,
-		(double)atomic_load(&run.finished) / took);
+		(double)atomic_load(&run.finished) / took, atomic_load(&run.wrong),
+		atomic_load(&run.later));
 	return 0;
 }

@@ -20,7 +20,7 @@
 
 enum mode { SEND, REFUSE, IDLE };
 enum step { BANNER, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT, HOLD, STEPS };
-enum { NO_MESSAGE = -1, EVENTS = 256, REDIAL_MS = 20, DIALS_IN_THE_AIR = 100, LINGER_MS = 100 };
+enum { NO_MESSAGE = -1, EVENTS = 256, REDIAL_MS = 20, DIALS_IN_THE_AIR = 4, LINGER_MS = 100 };
 
 struct session {
 	int fd; /* -1: closed */
@@ -28,8 +28,8 @@ struct session {
 	uint32_t watched; /* events that epoll watches */
 	int64_t id;       /* of the message or attempt in hand, else NO_MESSAGE */
 	int64_t done;     /* on this connection */
-	uint64_t begun;   /* µs; MAIL was sent, or the dot */
-	uint64_t redial;  /* µs; not before, 0: not waiting */
+	uint64_t begun;  /* µs; MAIL was sent, or the dot; the connect where they come at a rate */
+	uint64_t redial; /* µs; not before, 0: not waiting */
 	size_t in_len, out_len, out_sent;
 	const char *body; /* what of the shared body is still to send */
 	size_t body_len;
@@ -44,6 +44,7 @@ static struct {
 	bool pipelined;
 	int sessions, seconds;
 	int64_t count, per_connection, first_id;
+	int64_t rate; /* connections begun a second, evenly; 0: as fast as may be */
 	size_t size;
 } wanted = {.address = "127.0.0.1",
 	.from = "load@bench.example",
@@ -56,6 +57,7 @@ static struct {
 static struct {
 	int epoll, open, waiting;
 	uint64_t began, last; /* µs; the first connect, the last answer counted */
+	int64_t dialled;      /* of those that come at a rate */
 	int64_t next_id, finished, unknown, unexpected, broken, connections;
 	int64_t *again; /* ids to try again: refused or lost before the dot */
 	size_t again_count;
@@ -160,10 +162,15 @@ static bool more(void)
 	       (run.again_count > 0 || run.next_id < wanted.count);
 }
 
+static void redial_at(struct session *session, uint64_t time)
+{
+	session->redial = time;
+	run.waiting++;
+}
+
 static void redial_later(struct session *session)
 {
-	session->redial = now() + REDIAL_MS * 1000;
-	run.waiting++;
+	redial_at(session, now() + REDIAL_MS * 1000);
 }
 
 static void dial(struct session *session)
@@ -174,7 +181,7 @@ static void dial(struct session *session)
 
 	if (fd < 0)
 		die("socket");
-	*session = (struct session){.fd = fd, .step = BANNER, .id = NO_MESSAGE};
+	*session = (struct session){.fd = fd, .step = BANNER, .id = NO_MESSAGE, .begun = now()};
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	if (wanted.source) {
 		inet_pton(AF_INET, wanted.source, &source.sin_addr);
@@ -189,6 +196,17 @@ static void dial(struct session *session)
 		watch(session, EPOLLIN);
 	else
 		die("connect");
+}
+
+/* At once, or when its turn comes. */
+static void dial_next(struct session *session)
+{
+	if (wanted.rate == 0) {
+		dial(session);
+		return;
+	}
+	int64_t turn = run.dialled++;
+	redial_at(session, run.began + (uint64_t)(turn * 1000000 / wanted.rate));
 }
 
 /* What was in hand is tried again, unless its dot was sent: then nobody knows. */
@@ -217,7 +235,7 @@ static void hang_up(struct session *session, bool broken)
 	if (broken)
 		redial_later(session);
 	else
-		dial(session);
+		dial_next(session);
 }
 
 /* ---- the conversation: one function for each expected reply ---- */
@@ -243,7 +261,8 @@ static void begin(struct session *session)
 		return;
 	}
 	session->id = run.again_count > 0 ? run.again[--run.again_count] : run.next_id++;
-	session->begun = now();
+	if (wanted.rate == 0)
+		session->begun = now();
 	session->step = MAIL;
 	say(session, "MAIL FROM:<%s>\r\n", wanted.from);
 	if (!wanted.pipelined)
@@ -306,7 +325,8 @@ static void send_message(struct session *session)
 		wanted.from, wanted.to, id, id, (int)getpid(), id);
 	session->body = run.body;
 	session->body_len = run.body_len;
-	session->begun = now();
+	if (wanted.rate == 0)
+		session->begun = now();
 	session->step = DOT;
 }
 
@@ -436,9 +456,9 @@ static bool out_of_time(void)
 static void run_load(struct session *sessions)
 {
 	for (int i = 0; i < wanted.sessions && more(); i++)
-		dial(&sessions[i]);
+		dial_next(&sessions[i]);
 	while (!out_of_time() && run.finished + run.unknown < wanted.count)
-		turn(sessions, run.waiting ? 5 : 100);
+		turn(sessions, run.waiting == 0 ? 100 : wanted.rate ? 1 : 5);
 	/* The last answers to QUIT. */
 	uint64_t end = now() + LINGER_MS * 1000;
 	while (!stopped && run.open > 0 && now() < end)
@@ -535,6 +555,9 @@ static void usage(void)
 	      "  -P           pipelined: MAIL, RCPT and DATA or RSET in one packet\n"
 	      "  -f, -t       sender, recipient\n"
 	      "  -i NUMBER    the first message's id (0)\n"
+	      "  -r NUMBER    so many connections a second with a message each; their time is "
+	      "from\n"
+	      "               the connect to the 250\n"
 	      "  -T SECONDS   at most (300)\n",
 		stderr);
 	exit(2);
@@ -565,6 +588,7 @@ static void take_option(int option, const char *value)
 	case 'P': wanted.pipelined = true; break;
 	case 'f': wanted.from = value; break;
 	case 't': wanted.to = value; break;
+	case 'r': wanted.rate = number(value, 1, 1000000); break;
 	case 'i': wanted.first_id = number(value, 0, INT64_MAX / 2); break;
 	case 'p': wanted.port = (uint16_t)number(value, 1, 65535); break;
 	case 'T': wanted.seconds = (int)number(value, 1, 86400); break;
@@ -582,12 +606,14 @@ static void read_options(int count, char **arguments)
 	if (count < 2 || mode == 3)
 		usage();
 	wanted.mode = (enum mode)mode;
-	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:n:m:s:Pf:t:i:p:T:")) != -1;)
+	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:n:m:s:Pf:t:i:p:r:T:")) != -1;)
 		take_option(o, optarg);
 	if (wanted.port == 0 || optind < count - 1)
 		usage();
 	if (wanted.mode == IDLE)
 		wanted.count = wanted.sessions;
+	if (wanted.rate > 0)
+		wanted.per_connection = 1;
 }
 
 /* Lines of 76 letters, none begins with a dot; then the dot. */

@@ -113,8 +113,13 @@ class Account:
             if self.process:
                 self.process.poll()
             time.sleep(0.05)
-        if self.folder and os.path.isdir(self.folder):
-            os.rmdir(self.folder)
+        while self.folder and os.path.isdir(self.folder):
+            try:
+                os.rmdir(self.folder)
+            except OSError:  # the last one is still on its way out
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
 
 def stat_of(pid):
@@ -186,7 +191,7 @@ class Held:
     """Connections that say EHLO and nothing more, until this ends."""
 
     def __init__(self, tool, port, count):
-        self.process = subprocess.Popen([tool, "idle", "-p", str(port), "-c", str(count), "-T", "60"],
+        self.process = subprocess.Popen([tool, "idle", "-p", str(port), "-c", str(count), "-T", "20"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.count = json.loads(self.process.stdout.readline())["held"]
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A counting SMTP sink: takes every message, keeps none, counts ids (X-Bench-Id) to find what was
  * lost or doubled. Prints {"port":…} at its start and its counts at its end; XSTAT tells them in a
- * session, XRESET begins anew. One thread, epoll, no library. */
+ * session, XRESET ID begins anew with that id: what has a lower one is of a run before and only
+ * counted as late. One thread, epoll, no library. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -26,17 +27,17 @@ struct session {
 	enum place place;
 	int64_t id; /* of the message that comes in, -1: it named none */
 	size_t in_len, out_len;
-	char in[16384];
+	char in[65536];
 	char out[2048];
 };
 
 static struct {
-	int64_t messages, unique, duplicates, nameless, connections;
+	int64_t messages, unique, duplicates, nameless, late, connections;
 	uint64_t bytes;
 	double first, last; /* s, of the monotonic clock */
 } counted;
 static uint8_t *seen; /* ID_MOST of them, touched as they come */
-static int64_t seen_most;
+static int64_t first_id, seen_most;
 static volatile sig_atomic_t stopped;
 
 static void die(const char *what)
@@ -63,6 +64,10 @@ static double now(void)
 
 static void count_message(int64_t id)
 {
+	if (id >= 0 && id < first_id) {
+		counted.late++;
+		return;
+	}
 	counted.last = now();
 	if (counted.messages++ == 0)
 		counted.first = counted.last;
@@ -79,10 +84,11 @@ static void count_message(int64_t id)
 		seen_most = id + 1;
 }
 
-static void forget(void)
+static void begin_anew(int64_t id)
 {
 	memset(seen, 0, (size_t)seen_most);
 	seen_most = 0;
+	first_id = id;
 	memset(&counted, 0, sizeof counted);
 }
 
@@ -94,10 +100,11 @@ static int counts(char *into, size_t size)
 	double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	return snprintf(into, size,
-		"{\"messages\":%lld,\"unique\":%lld,\"duplicates\":%lld,\"nameless\":%lld,"
+		"{\"messages\":%lld,\"unique\":%lld,\"duplicates\":%lld,\"nameless\":%lld,\"late\":"
+		"%lld,"
 		"\"connections\":%lld,\"bytes\":%llu,\"first\":%.6f,\"last\":%.6f,\"cpu\":%.4f}",
 		(long long)counted.messages, (long long)counted.unique,
-		(long long)counted.duplicates, (long long)counted.nameless,
+		(long long)counted.duplicates, (long long)counted.nameless, (long long)counted.late,
 		(long long)counted.connections, (unsigned long long)counted.bytes, counted.first,
 		counted.last, cpu);
 }
@@ -158,7 +165,7 @@ static bool take_command(struct session *session, const char *line)
 	} else if (strncmp(line, "XSTAT", 5) == 0) {
 		say_counts(session);
 	} else if (strncmp(line, "XRESET", 6) == 0) {
-		forget();
+		begin_anew(strtoll(line + 6, NULL, 10));
 		say(session, "250 2.0.0 forgotten\r\n");
 	} else {
 		say(session, "500 5.5.1 what?\r\n");
@@ -181,11 +188,27 @@ static void take_content(struct session *session, const char *line, size_t len)
 	}
 }
 
+/* Of a body only its end matters: the line to begin with, as near to it as is known. */
+static char *body_skip(char *at, char *end)
+{
+	static const char dot[] = "\n.\r\n";
+	char *found = memmem(at, (size_t)(end - at), dot, sizeof dot - 1);
+
+	if (found)
+		return found + 1;
+	char *last = memrchr(at, '\n', (size_t)(end - at));
+	return last ? last + 1 : at;
+}
+
 static bool take_lines(struct session *session)
 {
 	char *at = session->in, *end = session->in + session->in_len, *line_end;
 
 	while ((line_end = memchr(at, '\n', (size_t)(end - at)))) {
+		if (session->place == BODY && *at != '.') {
+			at = body_skip(at, end);
+			continue;
+		}
 		if (session->place == COMMANDS) {
 			*line_end = '\0';
 			if (!take_command(session, at))

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+CLIENTS = 500
 TOO_LONG = 10  # seconds; a client that waits longer counts with so many
 DRIP_EVERY = 2  # seconds between two octets of one slow client
 
@@ -96,3 +97,23 @@ def messages(port, to, count, at_once=4):
     lost = took.count(None)
     sorted_ = sorted(TOO_LONG if one is None else one for one in took)
     return sorted_[len(sorted_) // 2] * 1000, sorted_[int(len(sorted_) * 0.99)] * 1000, lost
+
+
+def clients(bench):
+    """Other clients' mail while slow ones keep places. Comes behind the idle ones: who has a process for each
+    connection may have a thousand."""
+    found = {}
+    for server in bench.servers if "idle" in bench.asked.only else bench.restart(connections=2 * CLIENTS):
+        them = Slow(server.port, CLIENTS)
+        try:
+            time.sleep(1)
+            p50, p99, lost = messages(server.port, "b@far.example", 40 if bench.asked.quick else 200)
+        except OSError as why:
+            bench.note(f"{server.name}, slow clients: {why}")
+            continue
+        finally:
+            them.end()
+        if lost:
+            bench.note(f"{server.name} did not take {lost} of the messages sent beside slow clients")
+        found[server.name] = {"whole": (p50, p99)}
+    bench.add(f"beside {CLIENTS} slow clients", "connect to 250, p50 / p99 ms", found, "whole", False)
