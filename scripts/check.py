@@ -1,24 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds and runs every test and counts them. Started by ./check, which installs what is missing."""
+"""Builds and runs every test and counts them. Started by ./check, which installs what is missing.
+
+Two queues of parts run side by side, the whole daemon's (they sleep and wait much) and the units'; a third
+compiles, and steps back behind both. What a part does in parallel itself is its own."""
 import argparse
+import concurrent.futures
 import glob
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+
+import left
+from screen import Screen, how_far
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build")))
 CORPORA = os.path.abspath(os.environ.get("POSTERN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora")))
-BUILDS = {  # options of Meson, environment
+LOGS = os.path.join(BUILD, "logs")
+BUILDS = {  # options of Meson, environment; in the order in which parts need them
     "gcc": ([], {"CC": "gcc"}),
     "asan": (["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Darena_each_malloc=true",
-              "-Doptimization=1", "-Dfuzz_seconds=5"], {"CC": "gcc"}),
+              "-Doptimization=1"], {"CC": "gcc"}),
     "clang": ([], {"CC": "clang"}),
     "portable": (["-Dportable_switch=true"], {"CC": "gcc"}),
 }
@@ -30,14 +40,19 @@ SANITIZERS = {
 SANITIZED_DAEMON = {**SANITIZERS, "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",
                     "POSTERN_FLAVOUR": "asan"}
 VALGRIND = f"valgrind -q --error-exitcode=99 --leak-check=full --suppressions={ROOT}/tests/valgrind.supp"
+CORES = len(os.sched_getaffinity(0))
+DEADLINE = 40 * 60  # seconds; a part that takes longer hangs
 LAST_LINES = 40  # of a failure's output
+screen = Screen()
+over = threading.Event()  # by Ctrl-C or SIGTERM
+own, starting = set(), threading.Lock()  # processes that run() waits for
 
 
 class Count:
-    """What passed, what failed and what was skipped (each with why), over all parts."""
+    """What passed, what failed and what was skipped (each with why) of one part."""
 
     def __init__(self):
-        self.passed, self.failed, self.skipped = 0, [], []
+        self.passed, self.failed, self.skipped, self.processor = 0, [], [], 0.0
 
     def ok(self):
         self.passed += 1
@@ -45,7 +60,7 @@ class Count:
     def fail(self, name, why=""):
         self.failed.append(name)
         lines = why.strip().splitlines()
-        print("\n        ".join([f"FAILED  {name}", *lines[-LAST_LINES:]]), flush=True)
+        screen.failure("\n        ".join([f"FAILED  {name}", *lines[-LAST_LINES:]]))
 
     def skip(self, name, why):
         self.skipped.append(f"{name}: {why}")
@@ -53,57 +68,97 @@ class Count:
     def total(self):
         return self.passed + len(self.failed) + len(self.skipped)
 
-    def summary(self):
-        for line in self.skipped:
+    def __str__(self):
+        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
+
+
+def summary(counts):
+    for count in counts:
+        for line in count.skipped:
             print("skipped", line)
-        for line in self.failed:
+    for count in counts:
+        for line in count.failed:
             print("failed ", line)
-        print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
+    whole = Count()
+    for count in counts:
+        whole.passed += count.passed
+        whole.failed += count.failed
+        whole.skipped += count.skipped
+    print(whole)
+    return whole
 
 
-def step(text):
-    print(f"== {time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def run(command, env=None):
-    """Output and errors in one, nothing on standard input. The locale is that of a bare machine."""
+def run(part, command, count, env=None):
+    """Runs one command of a part; gives its exit status and all it said. Nothing is on standard input, the locale
+    is that of a bare machine. What it says goes through a file, which a process left behind may keep open."""
     env = {**os.environ, "LC_ALL": "C.UTF-8", "POSTERN_CORPORA": CORPORA, "POSTERN_BUILD": BUILD, **(env or {})}
-    return subprocess.run(command, cwd=ROOT, env=env, text=True, errors="replace", stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    path, end = os.path.join(LOGS, f"{part.replace(' ', '-')}.log"), time.monotonic() + DEADLINE
+    if over.is_set():
+        sys.exit()
+    with open(path, "wb") as log, open(path, "rb") as said:
+        with starting:
+            process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=subprocess.STDOUT)
+            own.add(process.pid)
+        rest, gone = b"", 0
+        while not gone:
+            time.sleep(0.2)
+            gone, status, used = os.wait4(process.pid, os.WNOHANG)
+            *lines, rest = (rest + said.read()).split(b"\n")
+            follow(part, lines)
+            if not gone and time.monotonic() > end:
+                end += DEADLINE
+                count.fail(f"{part} hangs", f"killed after {DEADLINE // 60} minutes; what it said is in {path}")
+                process.kill()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        screen.show(part, None)
+        count.processor += used.ru_utime + used.ru_stime
+    with open(path, errors="replace") as log:
+        return process.returncode, log.read()
+
+
+def follow(part, lines):
+    """Shows the last progress among new lines of output."""
+    for line in reversed(lines):
+        far = how_far(line.decode(errors="replace"))
+        if far:
+            screen.show(part, far)
+            return
+    screen.show(part, screen.now.get(part, ""))
 
 
 # Builds
 
-built = {}  # name: whether that went well
+class Builds:
+    """Compiles one flavour after the other beside the tests, and steps back behind them."""
 
+    def __init__(self, names):
+        self.crew = concurrent.futures.ThreadPoolExecutor(1)
+        self.counts = {name: Count() for name in BUILDS if name in names}
+        self.made = {name: self.crew.submit(self.make, name) for name in self.counts}
 
-def build(name, count, targets=None):
-    """Sets the build folder up where it is missing and compiles, once. A failure is counted, as a pass is.
-    `targets` gives what to compile once the folder is set up; without it, everything."""
-    if name not in built:
-        step(f"build {name}")
-        built[name] = build_now(name, count, targets)
-    return built[name]
-
-
-def build_now(name, count, targets):
-    folder, (options, env) = os.path.join(BUILD, name), BUILDS[name]
-    made = None
-    if not os.path.exists(os.path.join(folder, "build.ninja")):
-        shutil.rmtree(folder, ignore_errors=True)
-        made = run(["meson", "setup", folder, ROOT, *options], env)
-    if not made or made.returncode == 0:
-        made = run(["ninja", "-C", folder, *(targets(folder) if targets else [])], env)
-    if made.returncode or "warning:" in made.stdout:
-        count.fail(f"build {name}" + ("" if made.returncode else " without warnings"), made.stdout)
-        return False
-    count.ok()
-    return True
+    def make(self, name):
+        """Sets the folder up where it is missing and compiles. A failure is counted, as a pass is."""
+        part, count, began = f"build {name}", self.counts[name], time.monotonic()
+        folder, (options, env) = os.path.join(BUILD, name), BUILDS[name]
+        status, said = 0, ""
+        if not os.path.exists(os.path.join(folder, "build.ninja")):
+            shutil.rmtree(folder, ignore_errors=True)
+            status, said = run(part, ["meson", "setup", folder, ROOT, *options], count, env)
+        if status == 0:
+            wanted = executables_of_room(folder, "run") if name == "portable" else []
+            status, said = run(part, ["nice", "-n", "5", "ninja", "-C", folder, *wanted], count, env)
+        if status or "warning:" in said:
+            count.fail(part + ("" if status else " without warnings"), said)
+        else:
+            count.ok()
+        tell(part, count, began)
+        return not count.failed
 
 
 def executables_of_room(folder, room):
     """The unit tests of one room, as ninja names them."""
-    tests = json.loads(run(["meson", "introspect", "--tests", folder]).stdout)
+    tests = json.loads(subprocess.run(["meson", "introspect", "--tests", folder], capture_output=True).stdout)
     return [os.path.relpath(test["cmd"][0], folder) for test in tests
             if {suite.split(":")[-1] for suite in test["suite"]} >= {"unit", room}]
 
@@ -161,39 +216,58 @@ def count_test(part, test, count):
         count.ok()
 
 
-def meson_tests(folder, part, suites, count, env=None, wrapper=None, slower=3):
+def meson_tests(job, folder, suites, env=None, wrapper=None, slower=3):
     """Runs these suites; "-NAME" leaves one out."""
-    step(f"{part}: {', '.join(suites)}")
+    part, count = job.part, job.count
     logs = os.path.join(BUILD, folder, "meson-logs", f"testlog-{part}")
     for old in glob.glob(logs + "*.json"):
         os.unlink(old)
     command = ["meson", "test", "-C", os.path.join(BUILD, folder), "--no-rebuild", "--logbase", f"testlog-{part}",
-               "--num-processes", str(min(4, os.cpu_count())), "--timeout-multiplier", str(slower)]
+               "--num-processes", str(CORES), "--timeout-multiplier", str(slower)]
     for suite in suites:
         command += ["--no-suite", suite[1:]] if suite.startswith("-") else ["--suite", suite]
-    ran = run(command + (["--wrapper", wrapper] if wrapper else []), env)
+    _, said = run(part, command + (["--wrapper", wrapper] if wrapper else []), count,
+                  {**job.env, **name_server(job.words), **(env or {})})
     written = glob.glob(logs + "*.json")  # a wrapper's name is added
     if not written:
-        count.fail(part, ran.stdout)
+        count.fail(part, said)
         return
     with open(written[0]) as lines:
         for line in lines:
             count_test(part, json.loads(line), count)
 
 
+def name_server(words):
+    """Knot for the tests of the resolver, beside this machine where it is not installed."""
+    folder = os.path.join(BUILD, "peers", "knot")
+    program, starter = os.path.join(folder, "root/usr/sbin/knotd"), os.path.join(folder, "knotd")
+    if os.path.exists("/usr/sbin/knotd") or "packages" not in words:
+        return {}
+    made = subprocess.run([os.path.join(ROOT, "scripts/peer"), "knot", folder], capture_output=True)
+    if made.returncode or not os.path.exists(program):
+        return {}  # the test says that it is not there
+    with open(starter, "w") as script:
+        script.write(f'#!/bin/sh\nLD_LIBRARY_PATH=$(echo {folder}/root/usr/lib/*-linux-gnu) exec {program} "$@"\n')
+    os.chmod(starter, 0o755)
+    return {"POSTERN_KNOTD": starter}
+
+
 # Tests in Python: the rules of the house, the whole daemon
 
-def pytest_part(folder, part, words, count, env=None):
-    step(f"{part}: {folder}")
-    report = os.path.join(BUILD, f"{part}.xml")
+def pytest_part(job, folder, env=None, workers=1):
+    """`workers` processes share the tests."""
+    part, count = job.part, job.count
+    report = os.path.join(LOGS, f"{part}.xml")
     if os.path.exists(report):
         os.unlink(report)
-    with tempfile.TemporaryDirectory(prefix="postern-check-", ignore_cleanup_errors=True) as place:
-        ran = run(["/usr/bin/python3", "-B", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
-                   f"--basetemp={place}/pytest", "-o", "junit_family=xunit1", f"--junitxml={report}", folder],
-                  {"POSTERN_CAN": " ".join(sorted(words)), **(env or {})})
+    command = ["/usr/bin/python3", "-B", "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider",
+               f"--basetemp={job.env['TMPDIR']}/pytest", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    if workers > 1 and "xdist" in job.words:
+        command += ["-n", str(workers), "--dist", "load"]
+    _, said = run(part, [*command, folder], count,
+                  {"POSTERN_CAN": " ".join(sorted(job.words)), **job.env, **(env or {})})
     if not os.path.exists(report):
-        count.fail(part, ran.stdout)
+        count.fail(part, said)
         return
     for case in ElementTree.parse(report).iter("testcase"):
         count_pytest(part, case, count)
@@ -211,77 +285,93 @@ def count_pytest(part, case, count):
         count.ok()
 
 
-# Parts
+# Parts. Each is given its job: words of scripts/probe, what it counts, its environment.
 
-def style(words, count):
-    pytest_part("tests/style", "style", words, count)
-
-
-def unit(words, count):
-    if build("gcc", count):
-        meson_tests("gcc", "unit", ["unit", "scenario"], count)
+def style(job):
+    pytest_part(job, "tests/style")
 
 
-def portable(words, count):
-    if build("portable", count, lambda folder: executables_of_room(folder, "run")):
-        meson_tests("portable", "portable", ["run", "-fuzz"], count)
+def unit(job):
+    meson_tests(job, "gcc", ["unit", "scenario"])
 
 
-def asan(words, count):
-    if build("asan", count):
-        meson_tests("asan", "asan", ["unit", "scenario", "fuzz"], count, SANITIZERS, slower=5)
+def portable(job):
+    meson_tests(job, "portable", ["run", "-fuzz"])
 
 
-def system_asan(words, count):
-    if build("asan", count):
-        pytest_part("tests/system", "system-asan", words, count, SANITIZED_DAEMON)
+def asan(job):
+    meson_tests(job, "asan", ["unit", "scenario", "fuzz"], SANITIZERS, slower=5)
 
 
-def clang(words, count):
-    if build("clang", count):
-        meson_tests("clang", "clang", ["unit", "scenario"], count)
+def system_asan(job):
+    pytest_part(job, "tests/system", SANITIZED_DAEMON, workers=2 * CORES)
 
 
-def valgrind(words, count):
-    if build("gcc", count):
-        # The supervisor's children are forks that end with all their parent's memory in hand.
-        meson_tests("gcc", "valgrind", ["unit", "-supervisor"], count, None, VALGRIND, 20)
+def clang(job):
+    meson_tests(job, "clang", ["unit", "scenario"])
 
 
-def system(words, count):
-    if build("gcc", count):
-        pytest_part("tests/system", "system", words, count)
+def valgrind(job):
+    # The supervisor's children are forks that end with all their parent's memory in hand. What is long is the
+    # same code thousands of times: AddressSanitizer sees that, and valgrind needs ten minutes for it.
+    meson_tests(job, "gcc", ["unit", "-supervisor", "-long"], None, VALGRIND, 20)
 
 
-def faults(words, count):
-    if build("gcc", count):
-        pytest_part("tests/faults", "faults", words, count)
+def system(job):
+    pytest_part(job, "tests/system", workers=2 * CORES)  # they wait more than they work
 
 
-# What runs, in this order; the word of scripts/probe that it cannot do without.
-PARTS = {
-    "style": (style, "pytest"),
-    "unit": (unit, None),
-    "system": (system, "pytest"),
-    "faults": (faults, "pytest"),
-    "asan": (asan, None),
-    "system-asan": (system_asan, "pytest"),
-    "clang": (clang, "clang"),
-    "portable": (portable, None),
-    "valgrind": (valgrind, "valgrind"),
-}
+def faults(job):
+    pytest_part(job, "tests/faults", workers=CORES + 1)
 
 
-def run_part(name, words, count):
-    part, needed = PARTS[name]
-    began, before = time.monotonic(), count.total()
-    if needed and needed not in words:
-        count.skip(name, f"this machine lacks {needed}")
-    else:
-        part(words, count)
-    if count.total() == before:
-        count.fail(name, "no test ran")
-    step(f"{name}: {count.total() - before} counted, {time.monotonic() - began:.0f} s")
+# Two queues, each in this order; what it runs, the build and the word of scripts/probe that it cannot do without.
+QUEUES = [{
+    "system": (system, "gcc", "pytest"),
+    "faults": (faults, "gcc", "pytest"),
+    "system-asan": (system_asan, "asan", "pytest"),
+}, {
+    "style": (style, None, "pytest"),
+    "unit": (unit, "gcc", None),
+    "asan": (asan, "asan", None),
+    "clang": (clang, "clang", "clang"),
+    "portable": (portable, "portable", None),
+    "valgrind": (valgrind, "gcc", "valgrind"),
+}]
+PARTS = {name: row for queue in QUEUES for name, row in queue.items()}
+
+
+class Job:
+    def __init__(self, part, words):
+        self.part, self.words, self.count = part, words, Count()
+        # A short name: sockets lie below it.
+        self.env = {"TMPDIR": tempfile.mkdtemp(prefix="pc-")}
+        os.chmod(self.env["TMPDIR"], 0o755)  # as root, the roles run as nobody
+
+
+def tell(part, count, began):
+    screen.step(f"{part}: {count}; {time.monotonic() - began:.0f} s, the processor {count.processor:.0f} s")
+
+
+def run_part(job, builds):
+    go, flavour, needed = PARTS[job.part]
+    if needed and needed not in job.words:
+        job.count.skip(job.part, f"this machine lacks {needed}")
+    elif not flavour or builds.made[flavour].result():
+        began = time.monotonic()
+        go(job)
+        if job.count.total() == 0:
+            job.count.fail(job.part, "no test ran")
+        tell(job.part, job.count, began)
+
+
+def run_queue(jobs, builds):
+    for job in jobs:
+        try:
+            run_part(job, builds)
+        except Exception as error:  # a defect of ours is a failure, not silence
+            if not over.is_set():
+                job.count.fail(f"{job.part}: {type(error).__name__}: {error}")
 
 
 def require(path, words, count):
@@ -290,6 +380,16 @@ def require(path, words, count):
     for word in wanted:
         if word not in words:
             count.fail(f"{path}: this machine lacks {word}")
+
+
+def look_for_what_is_left(jobs, count):
+    told = left.processes() + left.system([BUILD, *(job.env["TMPDIR"] for job in jobs)])
+    for job in jobs:
+        told += [f"{job.part}: {what}" for what in left.files(job.env["TMPDIR"])]
+    for what in told:
+        count.fail(f"left behind: {what}")
+    if not told:
+        count.ok()
 
 
 def read_options():
@@ -303,17 +403,41 @@ def read_options():
     return asked
 
 
+def end_before_the_end(*_):
+    raise KeyboardInterrupt
+
+
 def main():
-    asked, began, count = read_options(), time.monotonic(), Count()
-    os.makedirs(BUILD, exist_ok=True)
-    words = set(run(["scripts/probe"]).stdout.split())
+    asked, house = read_options(), Count()
+    os.makedirs(LOGS, exist_ok=True)
+    left.adopt()
+    signal.signal(signal.SIGTERM, end_before_the_end)
+    words = set(run("probe", ["scripts/probe"], house)[1].split())
     if asked.require:
-        require(asked.require, words, count)
-    for name in asked.parts or PARTS:
-        run_part(name, words, count)
-    print(f"\n{(time.monotonic() - began) / 60:.0f} minutes")
-    count.summary()
-    return 1 if count.failed or not count.passed else 0
+        require(asked.require, words, house)
+    jobs = [[Job(part, words) for part in queue if part in (asked.parts or PARTS)] for queue in QUEUES]
+    everyone = [job for queue in jobs for job in queue]
+    builds = Builds({PARTS[job.part][1] for job in everyone if not PARTS[job.part][2] or PARTS[job.part][2] in words})
+    threads = [threading.Thread(target=run_queue, args=(queue, builds), daemon=True) for queue in jobs]
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(1)
+            with starting:
+                left.bury(own)
+    except KeyboardInterrupt:
+        over.set()
+        screen.say("ended before the end, by a signal")
+        left.processes()
+        for job in everyone:
+            left.files(job.env["TMPDIR"])
+        os._exit(130)
+    look_for_what_is_left(everyone, house)
+    counts = [house, *builds.counts.values(), *(job.count for job in everyone)]
+    print(f"\n{screen.clock()} minutes, the processor {sum(count.processor for count in counts):.0f} s")
+    whole = summary(counts)
+    return 1 if whole.failed or not whole.passed else 0
 
 
 if __name__ == "__main__":
