@@ -48,6 +48,10 @@ struct question {
 struct standing { /* an answer to ASK_STANDS that is kept */
 	enum signin_found found;
 	mono_ns until;
+	struct arena *arena;       /* of what follows; NULL: nothing does */
+	const struct slice *texts; /* its own limits */
+	size_t count;
+	struct slice because; /* of an account that has some */
 	size_t len;
 	char account[];
 };
@@ -63,7 +67,31 @@ static uint64_t new_request(struct asker *asker)
 
 static void standing_forget(struct asker *asker, struct slice account)
 {
-	free(map_take(asker->standing, account));
+	struct standing *kept = map_take(asker->standing, account);
+
+	if (kept)
+		arena_free(kept->arena);
+	free(kept);
+}
+
+static const struct slice *texts_copy(const struct slice *texts, size_t count, struct arena *arena)
+{
+	struct slice *copy = ARENA_ARRAY(arena, struct slice, count);
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = arena_slice(arena, texts[i]);
+	return copy;
+}
+
+/* Few accounts have limits of their own: only those cost more than the answer itself. */
+static void standing_keep_texts(struct standing *kept, const struct asker_answer *answer)
+{
+	if (!answer->count)
+		return;
+	kept->arena = arena_new();
+	kept->texts = texts_copy(answer->texts, answer->count, kept->arena);
+	kept->count = answer->count;
+	kept->because = arena_slice(kept->arena, answer->because);
 }
 
 static void standing_forget_all(struct asker *asker)
@@ -82,25 +110,27 @@ static const struct standing *standing_find(struct asker *asker, struct slice ac
 }
 
 /* When there is no room all are forgotten: they are asked again as they come. */
-static void standing_keep(struct asker *asker, struct slice account, enum signin_found found)
+static void standing_keep(
+	struct asker *asker, struct slice account, const struct asker_answer *answer)
 {
 	standing_forget(asker, account);
-	if (found == ANSWER_CANNOT_TELL)
+	if (answer->found == ANSWER_CANNOT_TELL)
 		return;
 	if (map_count(asker->standing) >= STANDING_MOST)
 		standing_forget_all(asker);
 	struct standing *kept = malloc(sizeof *kept + account.len);
 	panic_if(!kept, "out of memory");
-	*kept = (struct standing){.found = found,
+	*kept = (struct standing){.found = answer->found,
 		.until = loop_mono(asker->loop) + standing_kept,
 		.len = account.len};
 	memcpy(kept->account, account.at ? account.at : "", account.len);
+	standing_keep_texts(kept, answer);
 	map_put(asker->standing, (struct slice){kept->account, kept->len}, kept);
 }
 
 /* ---- sending ---- */
 
-/* Bodies hold passwords: the buffer is wiped. */
+/* Bodies hold passwords: the buffer is wiped, and the packet when it has left. */
 struct outgoing {
 	struct writer out;
 	char *body;
@@ -122,6 +152,8 @@ static bool outgoing_send(struct asker *asker, struct outgoing *outgoing, uint16
 				 : asker->channel &&
 					    channel_send(asker->channel, type, body, -1) == SENT);
 
+	if (sent && asker->channel && !asker->send)
+		channel_wipe_sent(asker->channel);
 	explicit_bzero(outgoing->body, CHANNEL_BODY_MAX);
 	free(outgoing->body);
 	return sent;
@@ -350,14 +382,20 @@ static enum wait question_wait(struct task *task, struct question *question)
 }
 
 static bool answered_from_kept(
-	struct asker *asker, struct slice account, struct asker_answer *answer)
+	struct asker *asker, struct slice account, struct arena *arena, struct asker_answer *answer)
 {
 	const struct standing *kept = standing_find(asker, account);
 
-	if (kept)
-		*answer = (struct asker_answer){
-			.found = kept->found, .because = SLICE("as accounts said before")};
-	return kept != NULL;
+	if (!kept)
+		return false;
+	*answer = (struct asker_answer){
+		.found = kept->found, .because = SLICE("as accounts said before")};
+	if (kept->count) {
+		answer->texts = texts_copy(kept->texts, kept->count, arena);
+		answer->count = kept->count;
+		answer->because = arena_slice(arena, kept->because);
+	}
+	return true;
 }
 
 enum wait asker_ask(struct task *task, struct asker *asker, enum signin_question kind,
@@ -368,7 +406,7 @@ enum wait asker_ask(struct task *task, struct asker *asker, enum signin_question
 	enum wait end = WAIT_READY;
 
 	*answer = (struct asker_answer){.found = ANSWER_CANNOT_TELL, .because = is_away};
-	if (!asker || (kind == ASK_STANDS && answered_from_kept(asker, subject, answer)))
+	if (!asker || (kind == ASK_STANDS && answered_from_kept(asker, subject, arena, answer)))
 		return WAIT_READY;
 	if (!asker_is_there(asker) || map_count(asker->questions) >= QUESTIONS_MOST)
 		return WAIT_READY;
@@ -382,7 +420,7 @@ enum wait asker_ask(struct task *task, struct asker *asker, enum signin_question
 	map_take(asker->questions, map_key(&question.request));
 	*answer = question.answer;
 	if (kind == ASK_STANDS)
-		standing_keep(asker, subject, answer->found);
+		standing_keep(asker, subject, answer);
 	return end;
 }
 

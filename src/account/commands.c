@@ -2,9 +2,11 @@
 /* What `postern user` does to a database. The contract is in commands.h. */
 #include "account/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "account/password.h"
+#include "account/users_file.h"
 #include "base/json.h"
 
 enum { ENTRIES_MOST = 1000 }; /* of one question */
@@ -73,9 +75,8 @@ static void put_list(struct text *out, struct slice key, const struct slice *tex
 	text_char(out, ']');
 }
 
-static void put_account(void *owner, const struct account *account, wall_ns created)
+void text_account(struct text *out, const struct account *account, wall_ns created)
 {
-	struct text *out = owner;
 
 	json_put_text(out, SLICE("{\"login\":"), account->login);
 	json_put_truth(out, SLICE(",\"disabled\":"), account->disabled);
@@ -83,11 +84,17 @@ static void put_account(void *owner, const struct account *account, wall_ns crea
 	json_put_truth(out, SLICE(",\"scram\":"), account->scram.len > 0);
 	put_list(out, SLICE(",\"owns\":"), account->owned, account->owned_count);
 	put_list(out, SLICE(",\"groups\":"), account->groups, account->group_count);
+	put_list(out, SLICE(",\"limits\":"), account->limits, account->limit_count);
 	if (created)
 		json_put_time(out, SLICE(",\"created\":"), created);
 	if (account->last_used)
 		json_put_time(out, SLICE(",\"last_used\":"), account->last_used);
 	text_put(out, SLICE("}\n"));
+}
+
+static void put_account(void *owner, const struct account *account, wall_ns created)
+{
+	text_account(owner, account, created);
 }
 
 /* ---- what was asked ---- */
@@ -221,6 +228,49 @@ static bool leave_one(struct act *act, struct slice group)
 	return note(act, change);
 }
 
+static bool limit_read(struct act *act, struct slice text, struct account_limit *limit)
+{
+	return account_limit_parse(text, limit) ||
+	       complain(act, "no limit: ", text,
+		       "; write it like: 500 recipients per day, or 60 messages per 10 minutes");
+}
+
+/* Another number for a kind and a time that are there already needs no room. */
+static bool limit_has_room(struct act *act, const struct account_limit *limit)
+{
+	struct account account;
+	struct account_limit there;
+
+	if (database_find(act->database, act->login, act->arena, &account, &act->why) != FOUND)
+		return false;
+	for (size_t i = 0; i < account.limit_count; i++)
+		if (account_limit_parse(account.limits[i], &there) &&
+			there.recipients == limit->recipients && there.period == limit->period)
+			return true;
+	return account.limit_count < ACCOUNT_LIMITS_MAX ||
+	       complain(act, "an account has ", SLICE("8"), " limits of its own at most");
+}
+
+static bool limit_one(struct act *act, struct slice text)
+{
+	struct account_limit limit;
+
+	return limit_read(act, text, &limit) && limit_has_room(act, &limit) &&
+	       note(act, database_limit(act->database, act->login, &limit, &act->why));
+}
+
+static bool unlimit_one(struct act *act, struct slice text)
+{
+	struct account_limit limit;
+
+	if (!limit_read(act, text, &limit))
+		return false;
+	enum change change = database_unlimit(act->database, act->login, &limit, &act->why);
+	if (change == CHANGE_NOTHING)
+		return complain(act, "the account has no limit of ", text, "");
+	return note(act, change);
+}
+
 /* Nothing else reads the verifiers that the arena holds. */
 static bool must_exist(struct act *act)
 {
@@ -245,7 +295,8 @@ static bool act_add(struct act *act)
 		return complain(act, "there is an account ", act->login,
 			" already; `user passwd` changes its password");
 	return note(act, change) && each_text(act, "owns", true, own_one) &&
-	       each_text(act, "groups", true, join_one);
+	       each_text(act, "groups", true, join_one) &&
+	       each_text(act, "limits", true, limit_one);
 }
 
 static bool act_passwd(struct act *act)
@@ -282,6 +333,21 @@ static bool act_leave(struct act *act)
 	return must_exist(act) && each_text(act, "groups", false, leave_one);
 }
 
+static bool act_limit(struct act *act)
+{
+	return must_exist(act) && each_text(act, "limits", false, limit_one);
+}
+
+/* Without one named: all. */
+static bool act_unlimit(struct act *act)
+{
+	if (!must_exist(act))
+		return false;
+	if (!json_array_size(json_object_get(act->question, "limits")))
+		return note(act, database_unlimit(act->database, act->login, NULL, &act->why));
+	return each_text(act, "limits", false, unlimit_one);
+}
+
 static bool set_disabled(struct act *act, bool disabled)
 {
 	return must_exist(act) &&
@@ -309,6 +375,8 @@ static const struct row {
 	{SLICE("disown"), act_disown},
 	{SLICE("join"), act_join},
 	{SLICE("leave"), act_leave},
+	{SLICE("limit"), act_limit},
+	{SLICE("unlimit"), act_unlimit},
 	{SLICE("enable"), act_enable},
 	{SLICE("disable"), act_disable},
 };
@@ -381,7 +449,7 @@ void user_command(struct database *database, const json_t *question, wall_ns now
 		list(&act);
 	else if (!row && !slice_is(name, SLICE("show")))
 		user_failed(out, SLICE("\"act\" is none of: add passwd remove list show own disown "
-				       "join leave enable disable"));
+				       "join leave limit unlimit enable disable"));
 	else if (!read_login(&act))
 		user_failed(out, text_slice(&act.why));
 	else if (row)
@@ -389,4 +457,58 @@ void user_command(struct database *database, const json_t *question, wall_ns now
 	else
 		show(&act);
 	*changed = act.changed ? act.login : SLICE_NONE;
+}
+
+/* ---- a plain file ---- */
+
+static int by_login(const void *a, const void *b)
+{
+	const struct account *const *one = a, *const *other = b;
+
+	return slice_compare((*one)->login, (*other)->login);
+}
+
+static void list_file(const struct users_file *users, struct arena *arena, struct text *out)
+{
+	size_t count = 0, at = 0, size = users_file_count(users);
+	const struct account **all = ARENA_ARRAY(arena, const struct account *, size + 1);
+
+	for (const struct account *one; (one = users_file_next(users, &at));)
+		all[count++] = one;
+	qsort(all, count, sizeof *all, by_login);
+	for (size_t i = 0; i < count; i++)
+		text_account(out, all[i], 0);
+}
+
+static void show_file(struct act *act, const struct users_file *users)
+{
+	const struct account *account = NULL;
+
+	if (read_login(act) && !(account = users_file_find(users, act->login)))
+		complain(act, "there is no account ", act->login, "");
+	if (account)
+		text_account(act->out, account, 0);
+	else
+		user_failed(act->out, text_slice(&act->why));
+}
+
+void user_command_file(const struct users_file *users, const json_t *question, struct arena *arena,
+	struct text *out)
+{
+	struct act act = {.question = question, .arena = arena, .out = out};
+	act.why = TEXT_FIXED(act.words);
+	struct slice name = member(&act, "act");
+
+	if (slice_is(name, SLICE("list")))
+		list_file(users, arena, out);
+	else if (slice_is(name, SLICE("show")))
+		show_file(&act, users);
+	else
+		user_failed_elsewhere(out, SLICE("file"));
+}
+
+bool user_is_look(const json_t *question)
+{
+	return slice_is(
+		slice_of(json_string_value(json_object_get(question, "act"))), SLICE("look"));
 }

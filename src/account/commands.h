@@ -7,7 +7,7 @@
  *	{"ask":"user","act":"add","login":"…","password":"…" |
  *"verifier":"…","owns":[…],"groups":[…]} passwd login password|verifier · remove login · list ·
  *show login · own login owns · disown login owns · join login groups · leave login groups · enable
- *login · disable login
+ *login · disable login · limit login limits · unlimit login [limits]
  *
  * What comes out names no verifier, only its kind.
  */
@@ -21,6 +21,15 @@
 /* *changed: the account about which something else is true now, in `arena`; empty: none. */
 void user_command(struct database *database, const json_t *question, wall_ns now,
 	struct arena *arena, struct text *out, struct slice *changed);
+
+/* `list` and `show` of a plain file; anything else is refused, as it is changed with an editor. */
+struct users_file;
+void user_command_file(const struct users_file *users, const json_t *question, struct arena *arena,
+	struct text *out);
+/* {"act":"look","login":…} or {"act":"look","address":…}, of whatever store: an account's line, or
+ * {"found":…,"because":…}. */
+bool user_is_look(const json_t *question);
+void text_account(struct text *out, const struct account *account, wall_ns created);
 
 void user_failed(struct text *out, struct slice words);          /* the line that says so */
 void user_failed_elsewhere(struct text *out, struct slice kind); /* not kept in SQLite */

@@ -17,6 +17,7 @@ enum statement {
 	FIND_ACCOUNT,
 	FIND_OWNED,
 	FIND_GROUPS,
+	FIND_LIMITS,
 	FIND_MAILBOX,
 	FIND_ALL,
 	ADD,
@@ -27,6 +28,9 @@ enum statement {
 	DISOWN,
 	JOIN,
 	LEAVE,
+	LIMIT,
+	UNLIMIT,
+	UNLIMIT_ALL,
 	SET_USED,
 	BEGIN,
 	COMMIT,
@@ -39,6 +43,8 @@ static const char *const sql[STATEMENTS] = {
 		"WHERE login = ?1",
 	[FIND_OWNED] = "SELECT address FROM owned WHERE login = ?1 ORDER BY address",
 	[FIND_GROUPS] = "SELECT name FROM groups WHERE login = ?1 ORDER BY name",
+	[FIND_LIMITS] = "SELECT what, period, most FROM limits WHERE login = ?1 "
+			"ORDER BY what, period",
 	[FIND_MAILBOX] = "SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE login = ?1) "
 			 "OR EXISTS (SELECT 1 FROM owned WHERE key = ?1)",
 	[FIND_ALL] = "SELECT login, verifier, scram, disabled, last_used, created FROM accounts "
@@ -52,6 +58,10 @@ static const char *const sql[STATEMENTS] = {
 	[DISOWN] = "DELETE FROM owned WHERE login = ?1 AND key = ?2",
 	[JOIN] = "INSERT OR IGNORE INTO groups (login, name) VALUES (?1, ?2)",
 	[LEAVE] = "DELETE FROM groups WHERE login = ?1 AND name = ?2",
+	[LIMIT] = "INSERT INTO limits (login, what, period, most) VALUES (?1, ?2, ?3, ?4) "
+		  "ON CONFLICT (login, what, period) DO UPDATE SET most = ?4 WHERE most != ?4",
+	[UNLIMIT] = "DELETE FROM limits WHERE login = ?1 AND what = ?2 AND period = ?3",
+	[UNLIMIT_ALL] = "DELETE FROM limits WHERE login = ?1",
 	[SET_USED] = "UPDATE accounts SET last_used = ?2 WHERE login = ?1 AND last_used < ?2",
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
@@ -243,13 +253,46 @@ static bool find_texts(struct database *database, enum statement which, struct s
 	return step == SQLITE_DONE;
 }
 
+static struct slice limit_words(sqlite3_stmt *statement, struct arena *arena)
+{
+	struct slice what = column(statement, 0, arena);
+	struct account_limit limit = {.recipients = slice_is(what, SLICE("recipients")),
+		.period = sqlite3_column_int64(statement, 1),
+		.most = (uint64_t)sqlite3_column_int64(statement, 2)};
+	char raw[80];
+	struct text words = TEXT_FIXED(raw);
+
+	text_account_limit(&words, &limit);
+	return arena_slice(arena, text_slice(&words));
+}
+
+static bool find_limits(
+	struct database *database, struct arena *arena, struct account *account, struct text *why)
+{
+	sqlite3_stmt *statement = run_begin(database, FIND_LIMITS, account->login, why);
+	struct slice *limits = ARENA_ARRAY(arena, struct slice, ACCOUNT_LIMITS_MAX);
+	int step = SQLITE_DONE;
+
+	if (!statement)
+		return false;
+	while (account->limit_count < ACCOUNT_LIMITS_MAX &&
+		(step = sqlite3_step(statement)) == SQLITE_ROW)
+		limits[account->limit_count++] = limit_words(statement, arena);
+	account->limits = limits;
+	if (step != SQLITE_DONE && step != SQLITE_ROW)
+		complain(database, "cannot read", why);
+	run_end(database, statement);
+	return step == SQLITE_DONE || step == SQLITE_ROW;
+}
+
 static bool find_rest(
 	struct database *database, struct arena *arena, struct account *account, struct text *why)
 {
 	return find_texts(database, FIND_OWNED, account->login, arena, &account->owned,
 		       &account->owned_count, why) &&
 	       find_texts(database, FIND_GROUPS, account->login, arena, &account->groups,
-		       &account->group_count, why);
+		       &account->group_count, why) &&
+	       find_limits(database, arena, account, why);
 }
 
 static void read_account(sqlite3_stmt *statement, struct arena *arena, struct account *account)
@@ -446,6 +489,34 @@ enum change database_leave(
 	struct database *database, struct slice login, struct slice group, struct text *why)
 {
 	return change_text(database, LEAVE, login, group, SLICE_NONE, why);
+}
+
+static enum change change_limit(struct database *database, enum statement which, struct slice login,
+	const struct account_limit *limit, struct text *why)
+{
+	sqlite3_stmt *statement = run_begin(database, which, login, why);
+
+	if (!statement)
+		return CHANGE_FAILED;
+	bind_slice(statement, 2, limit->recipients ? SLICE("recipients") : SLICE("messages"));
+	sqlite3_bind_int64(statement, 3, limit->period);
+	if (which == LIMIT)
+		sqlite3_bind_int64(statement, 4, (int64_t)limit->most);
+	return run_change(database, statement, why);
+}
+
+enum change database_limit(struct database *database, struct slice login,
+	const struct account_limit *limit, struct text *why)
+{
+	return change_limit(database, LIMIT, login, limit, why);
+}
+
+enum change database_unlimit(struct database *database, struct slice login,
+	const struct account_limit *limit, struct text *why)
+{
+	if (!limit)
+		return change_text(database, UNLIMIT_ALL, login, SLICE_NONE, SLICE_NONE, why);
+	return change_limit(database, UNLIMIT, login, limit, why);
 }
 
 enum change database_set_used(

@@ -16,8 +16,9 @@
 #include "account/login.h"
 #include "account/store.h"
 #include "base/text.h"
+#include "policy/account_limits.h"
 
-enum { DATABASE_FORMAT = 1, DATABASE_PATIENCE = 3000 };
+enum { DATABASE_FORMAT = 2, DATABASE_PATIENCE = 3000 };
 enum database_mode {
 	DATABASE_MAKE,  /* makes it (0600), and brings an older one up to date */
 	DATABASE_WRITE, /* likewise, but it must be there */
@@ -65,6 +66,12 @@ enum change database_join(
 	struct database *database, struct slice login, struct slice group, struct text *why);
 enum change database_leave(
 	struct database *database, struct slice login, struct slice group, struct text *why);
+/* One limit for each kind and period: another number replaces the one that is there. */
+enum change database_limit(struct database *database, struct slice login,
+	const struct account_limit *limit, struct text *why);
+/* The number does not matter; NULL: all of them. */
+enum change database_unlimit(struct database *database, struct slice login,
+	const struct account_limit *limit, struct text *why);
 enum change database_set_used(
 	struct database *database, struct slice login, wall_ns when, struct text *why);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/testing.h"
 #include "account/database.h"
 
 #include <fcntl.h>
@@ -27,8 +28,7 @@ static void words_clear(void)
 static int folder_make(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/database-test-XXXXXX");
-	if (!mkdtemp(folder))
+	if (!testing_folder(folder, sizeof folder, "database-test"))
 		return -1;
 	snprintf(path, sizeof path, "%s/accounts.db", folder);
 	arena = arena_new();
@@ -296,7 +296,15 @@ static void a_new_file_is_its_owners_alone(void **state)
 	assert_int_equal(facts.st_mode & 0777, 0600);
 }
 
-/* Every format that was ever written is read. */
+static enum change set_limit(struct database *database, const char *login, const char *text)
+{
+	struct account_limit limit;
+
+	assert_true(account_limit_parse(slice_of(text), &limit));
+	return database_limit(database, slice_of(login), &limit, &why);
+}
+
+/* Every format that was ever written is read, and can be written. */
 static void fixtures_of_all_formats_are_read(void **state)
 {
 	struct account account;
@@ -321,8 +329,42 @@ static void fixtures_of_all_formats_are_read(void **state)
 		assert_true(account.disabled);
 		assert_int_equal(
 			database_mailbox(database, SLICE("sales@example.org"), &why), FOUND);
+		assert_int_equal(account.limit_count, 0);
+		assert_int_equal(
+			database_find(database, SLICE("alice@example.org"), arena, &account, &why),
+			FOUND);
+		assert_int_equal(account.limit_count, format == 1 ? 0 : 2);
+		set_limit(database, "alice@example.org", "70 messages per 10 minutes");
 		database_close(database);
 	}
+}
+
+static void limits_are_one_of_each_kind_and_time(void **state)
+{
+	struct database *database = open_it(DATABASE_MAKE);
+	struct account_limit limit;
+	struct account account;
+
+	(void)state;
+	add(database, "alice");
+	assert_int_equal(set_limit(database, "alice", "500 recipients per day"), CHANGE_DONE);
+	assert_int_equal(
+		set_limit(database, "alice", "500 recipients per 24 hours"), CHANGE_NOTHING);
+	assert_int_equal(set_limit(database, "alice", "400 recipients per day"), CHANGE_DONE);
+	assert_int_equal(set_limit(database, "alice", "9 messages per 2 hours"), CHANGE_DONE);
+	assert_int_equal(set_limit(database, "nobody", "9 messages per hour"), CHANGE_FAILED);
+	words_clear();
+	assert_int_equal(database_find(database, SLICE("alice"), arena, &account, &why), FOUND);
+	assert_int_equal(account.limit_count, 2);
+	assert_true(slice_is(account.limits[0], SLICE("9 messages per 2 hours")));
+	assert_true(slice_is(account.limits[1], SLICE("400 recipients per day")));
+	assert_true(account_limit_parse(SLICE("1 recipients per day"), &limit));
+	assert_int_equal(database_unlimit(database, SLICE("alice"), &limit, &why), CHANGE_DONE);
+	assert_int_equal(database_unlimit(database, SLICE("alice"), &limit, &why), CHANGE_NOTHING);
+	assert_int_equal(database_unlimit(database, SLICE("alice"), NULL, &why), CHANGE_DONE);
+	assert_int_equal(database_find(database, SLICE("alice"), arena, &account, &why), FOUND);
+	assert_int_equal(account.limit_count, 0);
+	database_close(database);
 }
 
 static void see(void *owner, const struct account *account, wall_ns created)
@@ -366,6 +408,7 @@ int main(void)
 		TEST(another_file_in_its_place_is_noticed),
 		TEST(a_new_file_is_its_owners_alone),
 		TEST(all_are_listed_by_login),
+		TEST(limits_are_one_of_each_kind_and_time),
 		TEST(fixtures_of_all_formats_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,8 @@ enum {
 
 struct fake_account {
 	struct slice login, password, token, certificate;
-	struct slice groups[TEXTS_MOST], owns[TEXTS_MOST];
-	size_t group_count, own_count;
+	struct slice groups[TEXTS_MOST], owns[TEXTS_MOST], limits[TEXTS_MOST];
+	size_t group_count, own_count, limit_count;
 	bool disabled;
 };
 /* Of leases: young whenever it is. */
@@ -54,6 +54,16 @@ static size_t list_read(struct slice s, struct slice *texts)
 	return count;
 }
 
+/* A blank would end the word: 500-recipients-per-day. */
+static struct slice spaced(struct slice value)
+{
+	char *at = (char *)(uintptr_t)value.at; /* the fake's own copy of the text */
+
+	for (size_t i = 0; i < value.len; i++)
+		at[i] = (char)(at[i] == '-' ? ' ' : at[i]);
+	return value;
+}
+
 static void member_read(struct fake_account *account, struct slice word)
 {
 	struct slice value = word, name = slice_cut(&value, '=');
@@ -68,6 +78,8 @@ static void member_read(struct fake_account *account, struct slice word)
 		account->group_count = list_read(value, account->groups);
 	else if (slice_is(name, SLICE("owns")))
 		account->own_count = list_read(value, account->owns);
+	else if (slice_is(name, SLICE("limits")))
+		account->limit_count = list_read(spaced(value), account->limits);
 	else if (slice_is(name, SLICE("disabled")))
 		account->disabled = true;
 	else
@@ -345,9 +357,12 @@ static bool answer_find(struct accounts_fake *fake, const struct signin_ask *ask
 	}
 	if (!account || account->disabled)
 		return false;
-	*texts = question == ASK_GROUPS ? account->groups : account->owns;
-	if (question == ASK_GROUPS || question == ASK_OWNED)
-		*count = question == ASK_GROUPS ? account->group_count : account->own_count;
+	*texts = question == ASK_GROUPS  ? account->groups
+		 : question == ASK_OWNED ? account->owns
+					 : account->limits;
+	*count = question == ASK_GROUPS  ? account->group_count
+		 : question == ASK_OWNED ? account->own_count
+					 : account->limit_count;
 	return true;
 }
 

@@ -5,6 +5,7 @@
  *
  *	alice@example.org password=secret groups=staff,board owns=*@example.org,info@example.org
  *	bob@example.org   password=secret disabled
+ *	dan               password=x limits=500-recipients-per-day,9-messages-per-hour
  *	carol             token=abc certificate=SHA256:00ff
  *	lease 192.0.2.7   alice@example.org       she signed in by POP, and it lasts; several
  *	away                                      nobody answers

@@ -5,6 +5,7 @@
 #include <ldap.h>
 #include <string.h>
 
+#include "account/ldap_library.h"
 #include "base/address.h"
 
 /* ---- the URL ---- */
@@ -70,6 +71,7 @@ static bool fill(
 		.login = keep(arena, attribute_at(url, 0, "uid")),
 		.addresses = keep(arena, attribute_at(url, 1, "mail")),
 		.groups = keep(arena, attribute_at(url, 2, "memberOf")),
+		.limits = attribute_at(url, 3, NULL) ? keep(arena, url->lud_attrs[3]) : NULL,
 		.filter = keep(arena, url->lud_filter ? url->lud_filter : "(objectClass=*)"),
 	};
 	return true;
@@ -89,6 +91,8 @@ bool ldap_place_read(
 {
 	LDAPURLDesc *parsed = NULL;
 
+	if (!ldap_library_load(why))
+		return false;
 	if (slice_has(url, '\0') ||
 		ldap_url_parse(arena_string(arena, url), &parsed) != LDAP_URL_SUCCESS) {
 		text_put(why, SLICE("this is no LDAP URL: "));

@@ -4,8 +4,8 @@
  *
  *	ldaps://ldap.example.org/ou=people,dc=example,dc=org?uid,mail,memberOf?sub?(active=TRUE)
  *
- * The attributes are, in this order, the login's, the addresses' and the groups'; those that are
- * not written are uid, mail and memberOf.
+ * The attributes are, in this order, the login's, the addresses', the groups' and the limits';
+ * those that are not written are uid, mail, memberOf and none.
  */
 #ifndef ACCOUNT_LDAP_WORDS_H
 #define ACCOUNT_LDAP_WORDS_H
@@ -20,6 +20,7 @@ struct ldap_place {
 	const char *base;
 	int scope;
 	const char *login, *addresses, *groups; /* attributes */
+	const char *limits;                     /* likewise; NULL: accounts have none */
 	const char *filter;                     /* "(objectClass=*)" */
 };
 /* In `arena`. False with words. */

@@ -20,6 +20,10 @@ static const char *const steps[DATABASE_FORMAT] = {
 	"CREATE INDEX owned_key ON owned (key);"
 	"CREATE TABLE groups (login TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,"
 	" name TEXT NOT NULL, PRIMARY KEY (login, name)) STRICT, WITHOUT ROWID;",
+	/* What an account may send: at most `most` messages or recipients in `period` ns. */
+	"CREATE TABLE limits (login TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,"
+	" what TEXT NOT NULL CHECK (what IN ('messages', 'recipients')), period INTEGER NOT NULL,"
+	" most INTEGER NOT NULL, PRIMARY KEY (login, what, period)) STRICT, WITHOUT ROWID;",
 };
 
 static bool complain(sqlite3 *sqlite, const char *what, const char *path, struct text *why)

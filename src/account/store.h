@@ -23,6 +23,8 @@ struct account {
 	size_t owned_count;
 	const struct slice *groups;
 	size_t group_count;
+	const struct slice *limits; /* its own: "500 recipients per day" (account_limit_parse()) */
+	size_t limit_count;
 	bool disabled;
 	wall_ns last_used; /* 0: never, or not kept */
 };

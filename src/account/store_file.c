@@ -112,6 +112,13 @@ static void refresh(struct file_store *store)
 	store->users = users;
 }
 
+struct users_file *store_file_read(const char *path, struct text *why)
+{
+	struct stat facts;
+
+	return read_file(path, &facts, why);
+}
+
 /* ---- questions, in a thread ---- */
 
 struct question {
@@ -142,6 +149,8 @@ static void copy(const struct account *from, struct account *to, struct arena *a
 		.owned_count = from->owned_count,
 		.groups = copies(from->groups, from->group_count, arena),
 		.group_count = from->group_count,
+		.limits = copies(from->limits, from->limit_count, arena),
+		.limit_count = from->limit_count,
 		.disabled = from->disabled,
 	};
 }
@@ -209,6 +218,32 @@ static const struct store_kind kind = {
 	.mailbox = file_mailbox,
 	.close = file_close,
 };
+
+struct doing {
+	struct file_store *store;
+	void (*use)(void *arg, const struct users_file *users);
+	void *arg;
+};
+
+static void run_doing(void *arg)
+{
+	struct doing *doing = arg;
+
+	pthread_mutex_lock(&doing->store->lock);
+	refresh(doing->store);
+	doing->use(doing->arg, doing->store->users);
+	pthread_mutex_unlock(&doing->store->lock);
+}
+
+enum status store_file_do(struct task *task, struct store *store,
+	void (*use)(void *arg, const struct users_file *users), void *arg)
+{
+	if (store->kind != &kind)
+		return STATUS_FAILED;
+	struct doing doing = {file_of(store), use, arg};
+	offload_run(task, store->pool, run_doing, &doing);
+	return STATUS_OK;
+}
 
 struct store *store_file_open(
 	struct loop *loop, struct offload *pool, const struct settings *settings, struct text *why)

@@ -23,7 +23,7 @@
 #include "account/stores.h"
 #include "base/panic.h"
 
-enum { SECONDS = 5, SECRET_MAX = 512 };
+enum { SECONDS = 5, SECRET_MAX = 512, WORDS_MAX = 160 };
 static const mono_ns pause_after_failure = 2 * NS_PER_S;
 
 struct ldap_store {
@@ -33,6 +33,7 @@ struct ldap_store {
 	char *bind;              /* NULL: anonymous */
 	char secret[SECRET_MAX]; /* its password */
 	mono_ns away_until;
+	char away[WORDS_MAX]; /* why */
 	pthread_mutex_t lock; /* of the connection */
 	LDAP *connection;     /* searches; NULL: none */
 };
@@ -44,12 +45,37 @@ static struct ldap_store *ldap_of(struct store *store)
 
 /* ---- connections, in a thread ---- */
 
-static bool fails(int code, const char *what, struct text *why)
+/* `at` may be NULL. The library's own words say what was wrong with a certificate. */
+static bool fails(LDAP *at, int code, const char *what, struct text *why)
 {
+	char *words = NULL;
+
 	if (code == LDAP_SUCCESS)
 		return false;
 	text_format(why, "%s: %s", what, ldap_err2string(code));
+	if (at && ldap_get_option(at, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words) == LDAP_OPT_SUCCESS &&
+		words && words[0]) {
+		text_put(why, SLICE(" ("));
+		text_escaped(why, slice_part(slice_of(words), 0, 120));
+		text_char(why, ')');
+	}
+	ldap_memfree(words);
 	return true;
+}
+
+/* A context of its own (so that `demand` holds, whatever ldap.conf(5) says of it) knows nothing of
+ * what that file says of certificates: it is handed over. */
+static void hand_over(LDAP *connection)
+{
+	static const int options[] = {LDAP_OPT_X_TLS_CACERTFILE, LDAP_OPT_X_TLS_CACERTDIR,
+		LDAP_OPT_X_TLS_CERTFILE, LDAP_OPT_X_TLS_KEYFILE, LDAP_OPT_X_TLS_CRLFILE};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		char *value = NULL;
+		if (ldap_get_option(NULL, options[i], &value) == LDAP_OPT_SUCCESS && value)
+			ldap_set_option(connection, options[i], value);
+		ldap_memfree(value);
+	}
 }
 
 static void limit(LDAP *connection)
@@ -63,6 +89,7 @@ static void limit(LDAP *connection)
 	ldap_set_option(connection, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
 	ldap_set_option(connection, LDAP_OPT_RESTART, LDAP_OPT_ON);
 	ldap_set_option(connection, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
+	hand_over(connection);
 	ldap_set_option(connection, LDAP_OPT_X_TLS_NEWCTX, &fresh);
 }
 
@@ -79,11 +106,12 @@ static LDAP *connect_to(const struct ldap_store *store, struct text *why)
 {
 	LDAP *connection = NULL;
 
-	if (fails(ldap_initialize(&connection, store->place.server), store->place.server, why))
+	if (fails(NULL, ldap_initialize(&connection, store->place.server), store->place.server,
+		    why))
 		return NULL;
 	limit(connection);
 	if (store->place.starts_tls &&
-		fails(ldap_start_tls_s(connection, NULL, NULL), "StartTLS", why)) {
+		fails(connection, ldap_start_tls_s(connection, NULL, NULL), "StartTLS", why)) {
 		ldap_unbind_ext_s(connection, NULL, NULL);
 		return NULL;
 	}
@@ -104,8 +132,9 @@ static bool ready(struct ldap_store *store, struct text *why)
 	store->connection = connect_to(store, why);
 	if (!store->connection)
 		return false;
-	if (store->bind && fails(bind_as(store->connection, store->bind, store->secret),
-				   "signing in at the directory", why)) {
+	if (store->bind &&
+		fails(store->connection, bind_as(store->connection, store->bind, store->secret),
+			"signing in at the directory", why)) {
 		disconnect(store);
 		return false;
 	}
@@ -117,7 +146,7 @@ static int search_once(struct ldap_store *store, const char *filter, int most, L
 	struct timeval time = {.tv_sec = SECONDS};
 	const struct ldap_place *place = &store->place;
 	char *attributes[] = {(char *)(uintptr_t)place->login, (char *)(uintptr_t)place->addresses,
-		(char *)(uintptr_t)place->groups, NULL};
+		(char *)(uintptr_t)place->groups, (char *)(uintptr_t)place->limits, NULL};
 
 	return ldap_search_ext_s(store->connection, place->base, place->scope, filter, attributes,
 		0, NULL, NULL, &time, most, found);
@@ -141,7 +170,7 @@ static enum found search(struct ldap_store *store, const char *filter, int most,
 			return CANNOT_TELL;
 		code = search_once(store, filter, most, found);
 	}
-	if (code != LDAP_SIZELIMIT_EXCEEDED && fails(code, "searching", why)) {
+	if (code != LDAP_SIZELIMIT_EXCEEDED && fails(store->connection, code, "searching", why)) {
 		disconnect(store);
 		return CANNOT_TELL;
 	}
@@ -197,6 +226,31 @@ static void read_groups(LDAP *connection, LDAPMessage *entry, const char *attrib
 	ldap_value_free_len(values.list);
 }
 
+/* What stands there and is no limit was meant as one: nobody is let send more than was meant. */
+static bool read_limits(LDAP *connection, LDAPMessage *entry, const char *attribute,
+	struct arena *arena, struct account *account, struct text *because)
+{
+	struct values values = values_of(connection, entry, attribute);
+	struct slice *limits = ARENA_ARRAY(arena, struct slice, ACCOUNT_LIMITS_MAX);
+	bool good = values.count <= ACCOUNT_LIMITS_MAX;
+	struct account_limit limit;
+
+	if (!good)
+		text_format(because, "%s has more than %d values", attribute, ACCOUNT_LIMITS_MAX);
+	for (size_t i = 0; good && i < values.count; i++) {
+		struct slice value = value_at(&values, i);
+		good = account_limit_parse(value, &limit);
+		limits[account->limit_count++] = arena_slice(arena, value);
+		if (good)
+			continue;
+		text_format(because, "%s is no limit like \"500 recipients per day\": ", attribute);
+		text_escaped(because, slice_part(value, 0, 60));
+	}
+	account->limits = limits;
+	ldap_value_free_len(values.list);
+	return good;
+}
+
 static void read_login(LDAP *connection, LDAPMessage *entry, const char *attribute,
 	struct slice asked, struct arena *arena, struct account *account)
 {
@@ -217,6 +271,7 @@ struct question {
 	struct account *account;
 	struct text *because;
 	enum found found;
+	bool of_entry; /* it is the entry that cannot be told, not the server */
 };
 
 /* *name: the entry's, in the arena. */
@@ -232,6 +287,7 @@ static enum found find_entry(struct question *question, const char **name)
 	if (outcome == FOUND && ldap_count_entries(store->connection, found) > 1) {
 		text_put(question->because, SLICE("several entries have this login"));
 		outcome = CANNOT_TELL;
+		question->of_entry = true;
 	}
 	if (outcome == FOUND) {
 		LDAP *at = store->connection;
@@ -243,6 +299,11 @@ static enum found find_entry(struct question *question, const char **name)
 			question->account);
 		read_addresses(at, entry, place->addresses, question->arena, question->account);
 		read_groups(at, entry, place->groups, question->arena, question->account);
+		if (place->limits && !read_limits(at, entry, place->limits, question->arena,
+					     question->account, question->because)) {
+			outcome = CANNOT_TELL;
+			question->of_entry = true;
+		}
 	}
 	ldap_msgfree(found);
 	return outcome;
@@ -283,14 +344,14 @@ static enum found bind_to_test(struct question *question, const char *name)
 	if (!connection)
 		return CANNOT_TELL;
 	int code = bind_as(connection, name, arena_string(question->arena, question->password));
+	bool wrong = code == LDAP_INVALID_CREDENTIALS ||
+		     code == LDAP_INAPPROPRIATE_AUTH || /* the entry has no password */
+		     code == LDAP_NO_SUCH_OBJECT;
+	bool failed =
+		!wrong && fails(connection, code, "signing in as the account", question->because);
+
 	ldap_unbind_ext_s(connection, NULL, NULL);
-	switch (code) {
-	case LDAP_SUCCESS: return FOUND;
-	case LDAP_INVALID_CREDENTIALS:
-	case LDAP_INAPPROPRIATE_AUTH: /* the entry has no password */
-	case LDAP_NO_SUCH_OBJECT: return NOT_FOUND;
-	default: fails(code, "signing in as the account", question->because); return CANNOT_TELL;
-	}
+	return failed ? CANNOT_TELL : wrong ? NOT_FOUND : FOUND;
 }
 
 static void run_test(void *arg)
@@ -308,17 +369,27 @@ static void run_test(void *arg)
 
 /* ---- in the loop ---- */
 
+static void pause_begin(struct ldap_store *store, struct slice why)
+{
+	struct text words = {.at = store->away, .size = sizeof store->away - 1};
+
+	store->away_until = loop_mono(store->store.loop) + pause_after_failure;
+	text_put(&words, why);
+	store->away[words.len] = '\0';
+}
+
 static enum found ask(struct task *task, struct question *question, void (*run)(void *arg))
 {
 	struct ldap_store *store = question->store;
 
 	if (loop_mono(store->store.loop) < store->away_until) {
-		text_put(question->because, SLICE("did not answer a moment ago"));
+		text_format(question->because, "a moment ago: %s", store->away);
 		return CANNOT_TELL;
 	}
+	size_t from = question->because->len;
 	offload_run(task, store->store.pool, run, question);
-	if (question->found == CANNOT_TELL)
-		store->away_until = loop_mono(store->store.loop) + pause_after_failure;
+	if (question->found == CANNOT_TELL && !question->of_entry)
+		pause_begin(store, slice_from(text_slice(question->because), from));
 	return question->found;
 }
 

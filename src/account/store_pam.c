@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "account/login.h"
+#include "account/pam_library.h"
 #include "account/stores.h"
 #include "base/panic.h"
 
@@ -156,10 +157,9 @@ static void run_test(void *arg)
 	const char *name = arena_string(question->arena, question->login);
 
 	question->found = test(question, name, arena_string(question->arena, question->password));
-	if (question->found == FOUND && look_up(question) == CANNOT_TELL)
-		question->found = CANNOT_TELL;
-	if (question->found == FOUND && question->account->login.len == 0)
-		question->account->login = arena_slice(question->arena, question->login);
+	/* Whom the name service does not know owns nothing here, whatever a module says of him. */
+	if (question->found == FOUND)
+		question->found = look_up(question);
 }
 
 /* ---- in the loop ---- */
@@ -237,6 +237,8 @@ struct store *store_pam_open(
 		text_put(why, SLICE("; one like \"postern\", for /etc/pam.d/postern"));
 		return NULL;
 	}
+	if (!pam_library_load(why))
+		return NULL;
 	store = calloc(1, sizeof *store);
 	panic_if(!store, "no memory for a store");
 	store->store.kind = &kind;

@@ -145,6 +145,21 @@ enum found store_find(struct task *task, struct store *store, struct slice login
 	return end_words(store, found, because, from);
 }
 
+/* Of a name at the domain of names without one, whether it is that. CANNOT_TELL or FOUND. */
+static enum found name_settle(struct task *task, struct store *store, struct slice *login,
+	struct arena *arena, struct account *account, struct text *because)
+{
+	struct slice name;
+
+	if (!is_at_domain(store, *login, &name))
+		return FOUND;
+	enum found found = store->kind->find(task, store, *login, arena, account, because);
+	if (found == NOT_FOUND)
+		*login = name;
+	*account = (struct account){0};
+	return found == CANNOT_TELL ? CANNOT_TELL : FOUND;
+}
+
 enum found store_test(struct task *task, struct store *store, struct slice login,
 	struct slice password, struct arena *arena, struct account *account, struct text *because)
 {
@@ -158,7 +173,9 @@ enum found store_test(struct task *task, struct store *store, struct slice login
 		text_put(because, SLICE("no login or no password"));
 		return NOT_FOUND;
 	}
-	enum found found = store->kind->test(task, store, login, password, arena, account, because);
+	enum found found = name_settle(task, store, &login, arena, account, because);
+	if (found == FOUND)
+		found = store->kind->test(task, store, login, password, arena, account, because);
 	if (found == FOUND)
 		own_at_domain(store, arena, account);
 	return end_words(store, found, because, from);

@@ -47,6 +47,12 @@ struct store *store_pam_open(
 struct store *store_dovecot_open(
 	struct loop *loop, struct offload *pool, const struct settings *settings, struct text *why);
 struct database;
+struct users_file;
+/* Runs in a thread of the pool, with what the plain file holds; and waits for it. */
+enum status store_file_do(struct task *task, struct store *store,
+	void (*use)(void *arg, const struct users_file *users), void *arg) MUST_USE;
+/* The file itself, for those who have no store; NULL with words. */
+struct users_file *store_file_read(const char *path, struct text *why);
 /* Runs in a thread of the pool, with the database or with NULL and words; and waits for it. */
 enum status store_sqlite_do(struct task *task, struct store *store,
 	void (*run)(void *arg, struct database *database, struct slice why), void *arg) MUST_USE;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/panic.h"
+#include "policy/account_limits.h"
 #include "run/random.h"
 #include "sasl/scram.h"
 
@@ -83,6 +84,34 @@ static bool read_groups(struct line *line, struct slice list)
 	return true;
 }
 
+/* limits=500-recipients-per-day,60-messages-per-hour: a blank would end the word. */
+static bool read_limits(struct line *line, struct slice list)
+{
+	struct slice *limits = ARENA_ARRAY(line->users->arena, struct slice, ACCOUNT_LIMITS_MAX);
+	struct account_limit limit;
+	char raw[80];
+
+	if (line->account->limits)
+		return complain(line, "", SLICE("limits="), " stands there twice");
+	line->account->limits = limits;
+	while (list.len) {
+		struct slice word = slice_cut(&list, ',');
+		struct text text = TEXT_FIXED(raw);
+		for (size_t i = 0; i < word.len; i++)
+			text_char(&text, word.at[i] == '-' ? ' ' : word.at[i]);
+		if (!account_limit_parse(text_slice(&text), &limit))
+			return complain(line, "no limit: ", word,
+				"; write it like: 500-recipients-per-day");
+		if (line->account->limit_count == ACCOUNT_LIMITS_MAX)
+			return complain(line, "too many limits at ", word, ", 8 at most");
+		text_clear(&text);
+		text_account_limit(&text, &limit);
+		limits[line->account->limit_count++] =
+			arena_slice(line->users->arena, text_slice(&text));
+	}
+	return true;
+}
+
 static bool read_scram(struct line *line, struct slice value)
 {
 	struct scram_keys keys;
@@ -107,6 +136,7 @@ static const struct option {
 } options[] = {
 	{SLICE("owns="), read_owns},
 	{SLICE("groups="), read_groups},
+	{SLICE("limits="), read_limits},
 	{SLICE("scram="), read_scram},
 	{SLICE("disabled"), read_disabled},
 };
@@ -119,7 +149,8 @@ static bool read_option(struct line *line, struct slice word)
 		if (has_value ? slice_starts(word, name) : slice_is(word, name))
 			return options[i].read(line, slice_from(word, name.len));
 	}
-	return complain(line, "unknown word ", word, "; owns=, groups=, scram= or disabled");
+	return complain(
+		line, "unknown word ", word, "; owns=, groups=, limits=, scram= or disabled");
 }
 
 /* ---- login and verifier ---- */
@@ -237,6 +268,11 @@ const struct account *users_file_find(const struct users_file *users, struct sli
 bool users_file_has_mailbox(const struct users_file *users, struct slice key)
 {
 	return map_get(users->logins, key) || map_get(users->mailboxes, key);
+}
+
+const struct account *users_file_next(const struct users_file *users, size_t *at)
+{
+	return map_next(users->logins, at);
 }
 
 size_t users_file_count(const struct users_file *users)

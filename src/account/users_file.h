@@ -3,6 +3,7 @@
  * Accounts in a plain file, one a line; `#` begins a comment line. What htpasswd(1) writes is one.
  *
  *	alice@example.org:$y$j9T$… owns=sales@example.org,*@example.com groups=staff,board
+ *	dan@example.org:$y$j9T$… limits=500-recipients-per-day,60-messages-per-hour
  *	bob:{BLF-CRYPT}$2y$05$… scram=SCRAM-SHA-256$4096:…
  *	carol@example.org:* owns=info@example.org disabled
  *
@@ -23,6 +24,8 @@ void users_file_free(struct users_file *users); /* overwritten first; NULL is fi
 /* Lives as long as the file; NULL: none. */
 const struct account *users_file_find(const struct users_file *users, struct slice login);
 bool users_file_has_mailbox(const struct users_file *users, struct slice key);
+/* All of them, in no order; *at starts at 0. NULL at the end. */
+const struct account *users_file_next(const struct users_file *users, size_t *at);
 size_t users_file_count(const struct users_file *users);
 
 #endif

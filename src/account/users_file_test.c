@@ -70,7 +70,15 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{"a:* groups=a groups=b\n", "groups= stands there twice"},
 		{"a:* groups=a/b\n", "no name of a group: a/b"},
 		{"a:* scram=x\n", "the SCRAM keys are not like SCRAM-SHA-256$4096:"},
-		{"a:* disable\n", "unknown word disable; owns=, groups=, scram= or disabled"},
+		{"a:* disable\n",
+			"unknown word disable; owns=, groups=, limits=, scram= or disabled"},
+		{"a:* limits=5-recipients\n", "no limit: 5-recipients; write it like: 500-rec"},
+		{"a:* limits=0-recipients-per-day\n", "no limit: 0-recipients-per-day"},
+		{"a:* limits=1-messages-per-day limits=x\n", "limits= stands there twice"},
+		{"a:* limits=1-messages-per-1-day,1-messages-per-2-days,1-messages-per-3-days,"
+		 "1-messages-per-4-days,1-messages-per-5-days,1-messages-per-6-days,"
+		 "1-messages-per-8-days,1-messages-per-9-days,1-messages-per-10-days\n",
+			"too many limits at 1-messages-per-10-days, 8 at most"},
 	};
 
 	(void)state;
@@ -80,6 +88,21 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 			fail_msg("%s: %s", rows[i].text, buffer);
 		assert_null(strstr(buffer, "hunter2"));
 	}
+}
+
+static void an_account_may_have_limits_of_its_own(void **state)
+{
+	struct users_file *users =
+		parse("a:* limits=500-recipients-per-day,060-messages-per-600-seconds\nb:*\n");
+
+	(void)state;
+	assert_non_null(users);
+	const struct account *a = users_file_find(users, SLICE("a"));
+	assert_int_equal(a->limit_count, 2);
+	assert_true(slice_is(a->limits[0], SLICE("500 recipients per day")));
+	assert_true(slice_is(a->limits[1], SLICE("60 messages per 10 minutes")));
+	assert_int_equal(users_file_find(users, SLICE("b"))->limit_count, 0);
+	users_file_free(users);
 }
 
 static void an_empty_file_has_no_accounts(void **state)
@@ -97,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accounts_are_read_with_all_they_have),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+		cmocka_unit_test(an_account_may_have_limits_of_its_own),
 		cmocka_unit_test(an_empty_file_has_no_accounts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounts/state.h"
+#include "role/json_secret.h"
 #include "base/map.h"
 #include "base/panic.h"
 
@@ -154,12 +155,14 @@ static void edge_receive(
 	struct counting_keep kept;
 	struct counting_drop dropped;
 
-	(void)channel;
 	if (fd >= 0)
 		close(fd);
-	if (directory_receive(edge->questions, type, body) ||
-		signin_receive(edge->exchanges, type, body))
+	if (directory_receive(edge->questions, type, body))
 		return;
+	if (signin_receive(edge->exchanges, type, body)) {
+		channel_wipe_received(channel);
+		return;
+	}
 	if (type == COUNTING_RESERVE && counting_reserve_read(body, &asked))
 		reserve(edge, &asked);
 	else if (type == COUNTING_RELEASE && counting_release_read(body, &released))
@@ -258,6 +261,7 @@ static void *accounts_start(struct role *role)
 {
 	struct accounts *accounts = calloc(1, sizeof *accounts);
 
+	json_secret_begin();
 	panic_if(!accounts, "no memory for a role");
 	accounts->role = role;
 	accounts->pool = offload_open(role->loop, 1);
@@ -272,7 +276,7 @@ static void *accounts_start(struct role *role)
 	directory_lends(accounts->directory, &accounts->leasing);
 	accounts->feed = feed_open(role, accounts->directory, &accounts->leasing);
 	list_init(&accounts->edges);
-	answers_init(&accounts->answers);
+	accounts_told_begin(accounts);
 	timer_init(&accounts->tick, role->loop, tick);
 	return accounts;
 }
@@ -308,11 +312,13 @@ static void accounts_switch_over(void *state)
 
 static void accounts_peer(void *state, enum role_name name, unsigned slot, int fd)
 {
+	struct accounts *accounts = state;
+
 	(void)slot;
 	if (name == ROLE_EDGE || name == ROLE_POP)
 		edge_add(state, fd);
 	else if (name == ROLE_CONTROL)
-		told_open(state, fd);
+		told_open(&accounts->told, fd);
 	else
 		close(fd);
 }
@@ -367,7 +373,7 @@ static void accounts_close(struct task *task, struct accounts *accounts)
 {
 	LIST_EACH (struct edge, edge, &accounts->edges, link)
 		edge_end(edge);
-	told_close(accounts);
+	told_close(&accounts->told);
 	timer_clear(&accounts->tick);
 	signin_close(task, accounts->signin);
 	directory_close(task, accounts->directory);

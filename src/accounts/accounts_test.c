@@ -15,6 +15,7 @@
 
 #include "accounts/accounts.h"
 #include "base/arena.h"
+#include "base/testing.h"
 #include "packets/counting.h"
 #include "packets/report.h"
 #include "packets/signin.h"
@@ -115,8 +116,7 @@ static void scene_start(struct scene *scene)
 static void scene_open(struct scene *scene)
 {
 	*scene = (struct scene){.told = TEXT_GROWING};
-	strcpy(scene->folder, "/tmp/accounts-test-XXXXXX");
-	assert_non_null(mkdtemp(scene->folder));
+	assert_non_null(testing_folder(scene->folder, sizeof scene->folder, "accounts-test"));
 	scene_start(scene);
 	accounts_role.go(scene->role->state);
 }

@@ -244,6 +244,13 @@ static void ask_account(struct task *task, struct asked *asked)
 	if (asked->ask.question == ASK_STANDS && account.disabled) {
 		text_put(&asked->because, SLICE(", disabled"));
 		asked->found = ANSWER_NOT_FOUND;
+	} else if (asked->ask.question == ASK_STANDS) {
+		asked->texts = account.limits;
+		asked->count = account.limit_count;
+		if (asked->count) { /* the source in traces: the line that names the store */
+			text_clear(&asked->because);
+			text_format(&asked->because, "accounts %s", asked->store->kind->name);
+		}
 	} else if (asked->ask.question == ASK_GROUPS) {
 		asked->texts = account.groups;
 		asked->count = account.group_count;
@@ -413,6 +420,45 @@ static void run_command(void *arg, struct database *database, struct slice why)
 		user_failed(command->out, why);
 }
 
+static void run_file(void *arg, const struct users_file *users)
+{
+	struct command *command = arg;
+
+	user_command_file(users, command->question, command->arena, command->out);
+}
+
+/* One account, or whether somebody has an address: of stores that cannot be listed too. */
+static void look(struct task *task, struct store *store, struct command *command)
+{
+	const char *login = json_string_value(json_object_get(command->question, "login"));
+	const char *address = json_string_value(json_object_get(command->question, "address"));
+	struct text because = TEXT_GROWING;
+	struct account account;
+
+	enum found found =
+		login ? store_find(task, store, slice_of(login), command->arena, &account, &because)
+		      : store_mailbox(task, store, slice_of(address), command->arena, &because);
+	if (found == CANNOT_TELL) {
+		user_failed(command->out, text_slice(&because));
+	} else if (found == FOUND && login) {
+		text_account(command->out, &account, 0);
+	} else {
+		json_put_truth(command->out, SLICE("{\"found\":"), found == FOUND);
+		json_put_text(command->out, SLICE(",\"because\":"), text_slice(&because));
+		text_put(command->out, SLICE("}\n"));
+	}
+	text_free(&because);
+}
+
+static void carry_out(struct task *task, struct store *store, struct command *command)
+{
+	if (user_is_look(command->question))
+		look(task, store, command);
+	else if (store_sqlite_do(task, store, run_command, command) != STATUS_OK &&
+		 store_file_do(task, store, run_file, command) != STATUS_OK)
+		user_failed_elsewhere(command->out, slice_of(store->kind->name));
+}
+
 /* Which store the daemon has may have changed while we waited: the one that was asked counts. */
 void directory_user(
 	struct task *task, struct directory *directory, const json_t *question, struct text *out)
@@ -428,8 +474,7 @@ void directory_user(
 	} else {
 		directory->under_way++;
 		stores_hold(store);
-		if (store_sqlite_do(task, store, run_command, &command) != STATUS_OK)
-			user_failed_elsewhere(out, slice_of(store->kind->name));
+		carry_out(task, store, &command);
 		stores_release(store);
 		if (command.changed.len)
 			directory_changed(directory, command.changed);

@@ -14,6 +14,7 @@
 
 #include "account/database.h"
 #include "base/arena.h"
+#include "base/testing.h"
 
 struct scene {
 	char folder[64], path[96];
@@ -103,8 +104,7 @@ static void scene_open(struct scene *scene, const char *more)
 
 	memset(scene, 0, sizeof *scene);
 	scene->said = (struct text){.at = scene->texts, .size = sizeof scene->texts - 1};
-	strcpy(scene->folder, "/tmp/directory-test-XXXXXX");
-	assert_non_null(mkdtemp(scene->folder));
+	assert_non_null(testing_folder(scene->folder, sizeof scene->folder, "directory-test"));
 	snprintf(scene->path, sizeof scene->path, "%s/a.db", scene->folder);
 	scene->role.loop = loop_open();
 	scene->directory = directory_open(&scene->role);

@@ -2,6 +2,7 @@
 /* Limits of guessing, on a clock of the test's own. */
 #include "accounts/guesses.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -243,6 +244,31 @@ static void memory_is_bounded(void **state)
 	assert_true(counters_forgotten(*state) > 0);
 }
 
+/* As the role has it (signin.h): what the library of memory says is in use. A name is as long as
+ * one in use; addresses are of networks of their own. */
+static void a_million_names_and_addresses_take_no_more_than_twenty_thousand(void **state)
+{
+	enum { ROOM = 20000, FIRST = 2 * ROOM, ALL = 1000000 };
+	struct counters *counters = counters_new(7, ROOM);
+	size_t before = mallinfo2().uordblks, at_first = 0;
+	char from[64], account[64];
+
+	(void)state;
+	for (unsigned i = 0; i < ALL; i++) {
+		snprintf(from, sizeof from, "2001:%x:%x::1", i >> 16, i & 0xffff);
+		snprintf(account, sizeof account, "somebody%u@department.example.org", i);
+		(void)guess_wrong(counters, from, account);
+		now += NS_PER_MS;
+		if (i == FIRST)
+			at_first = mallinfo2().uordblks - before;
+	}
+	size_t at_last = mallinfo2().uordblks - before;
+	assert_true(counters_count(counters) <= 5 * ROOM);
+	assert_true(at_last <= at_first + at_first / 10);
+	assert_true(at_last < (size_t)40 << 20);
+	counters_free(counters);
+}
+
 static void strange_names_make_keys_of_one_word(void **state)
 {
 	static const char *const names[] = {"a b", "a\nb", "\x01", ""};
@@ -278,6 +304,7 @@ int main(void)
 		TEST(what_nobody_could_tell_is_no_guess),
 		TEST(the_delay_grows),
 		TEST(memory_is_bounded),
+		TEST(a_million_names_and_addresses_take_no_more_than_twenty_thousand),
 		TEST(strange_names_make_keys_of_one_word),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/curl_library.h"
 #include "base/panic.h"
 #include "policy/policy.h"
 
@@ -39,8 +40,9 @@ bool token_setting_read(
 	*setting = (struct token_setting){.url = settings->tokens_url,
 		.login = settings->tokens_login,
 		.member = settings->tokens_name};
-	return !setting->login.len ||
-	       password_read(settings->tokens_password_file, setting->password, why);
+	return (!setting->url.len || curl_library_load(why)) &&
+	       (!setting->login.len ||
+		       password_read(settings->tokens_password_file, setting->password, why));
 }
 
 /* ---- the answer (RFC 7662 section 2.2) ---- */

@@ -8,7 +8,7 @@
 #include "accounts/counters_kept.h"
 #include "accounts/leasing.h"
 #include "accounts/signin.h"
-#include "role/answers.h"
+#include "role/told.h"
 
 struct accounts {
 	struct role *role;
@@ -25,15 +25,10 @@ struct accounts {
 	struct feed *feed;                      /* of `listen grants` */
 	struct timer tick;                      /* sweeps and tends the file */
 	uint64_t reserved, full, no_room, kept; /* since the start, for `status` */
-	struct channel *control;
-	uint64_t controls;      /* how many there have been */
-	struct answers answers; /* to control, on their way */
+	struct told told;
 };
 
-/* told.c: questions of control. Owns `fd`. */
-void told_open(struct accounts *accounts, int fd);
-void told_close(struct accounts *accounts);
-/* JSON, or lines of JSON. */
-void told_answer(struct accounts *accounts, struct slice question, struct text *out);
+/* told.c: questions of control */
+void accounts_told_begin(struct accounts *accounts);
 
 #endif

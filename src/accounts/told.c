@@ -5,12 +5,10 @@
  */
 #include <jansson.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "accounts/state.h"
 #include "base/json.h"
 #include "base/panic.h"
-#include "packets/report.h"
 
 /* ---- words ---- */
 
@@ -93,8 +91,9 @@ static void tell_keys(struct accounts *accounts, const json_t *keys, struct text
 	}
 }
 
-void told_answer(struct accounts *accounts, struct slice text, struct text *out)
+static void answer(void *owner, struct slice text, struct text *out)
 {
+	struct accounts *accounts = owner;
 	json_t *question = json_loadb(text.at ? text.at : "", text.len, 0, NULL);
 	struct slice ask = slice_of(json_string_value(json_object_get(question, "ask")));
 
@@ -111,14 +110,14 @@ void told_answer(struct accounts *accounts, struct slice text, struct text *out)
 	json_decref(question);
 }
 
-/* ---- control ---- */
+/* ---- what waits ---- */
 
 /* `user` and `grant` wait for a thread; the others are answered at once. */
 struct waiting {
 	struct accounts *accounts;
 	json_t *question;
 	uint32_t request;
-	uint64_t control; /* who asked */
+	uint64_t asker;
 };
 
 static void user_task(struct task *task, void *arg)
@@ -131,12 +130,7 @@ static void user_task(struct task *task, void *arg)
 		directory_grant(task, accounts->directory, waiting->question, &words);
 	else
 		directory_user(task, accounts->directory, waiting->question, &words);
-	if (accounts->control && accounts->controls == waiting->control) {
-		struct text *answer = answers_begin(&accounts->answers, waiting->request);
-		if (answer)
-			text_put(answer, text_slice(&words));
-		answers_pump(&accounts->answers, accounts->control);
-	}
+	told_later(&accounts->told, waiting->request, waiting->asker, text_slice(&words));
 	text_free(&words);
 	json_decref(waiting->question);
 	free(waiting);
@@ -149,10 +143,10 @@ static bool is_of_users(const json_t *question)
 }
 
 /* False: it is another question. */
-static bool take_user(struct accounts *accounts, const struct report_ask *ask)
+static bool take_user(void *owner, struct slice text, uint32_t request, uint64_t asker)
 {
-	json_t *question =
-		json_loadb(ask->question.at ? ask->question.at : "", ask->question.len, 0, NULL);
+	struct accounts *accounts = owner;
+	json_t *question = json_loadb(text.at ? text.at : "", text.len, 0, NULL);
 	bool waits = is_of_users(question) || leasing_is_command(question);
 	struct waiting *waiting = waits ? calloc(1, sizeof *waiting) : NULL;
 
@@ -160,59 +154,14 @@ static bool take_user(struct accounts *accounts, const struct report_ask *ask)
 		json_decref(question);
 		return false;
 	}
-	*waiting = (struct waiting){accounts, question, ask->request, accounts->controls};
+	*waiting = (struct waiting){accounts, question, request, asker};
 	panic_if(!task_start(accounts->role->loop, "user", user_task, waiting),
 		"no memory for a question");
 	return true;
 }
 
-static void take_question(struct accounts *accounts, const struct report_ask *ask)
+void accounts_told_begin(struct accounts *accounts)
 {
-	if (take_user(accounts, ask))
-		return;
-	struct text *answer = answers_begin(&accounts->answers, ask->request);
-
-	if (answer)
-		told_answer(accounts, ask->question, answer);
-	answers_pump(&accounts->answers, accounts->control);
-}
-
-static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
-{
-	struct report_ask ask;
-
-	(void)channel;
-	if (fd >= 0)
-		close(fd);
-	if (type == REPORT_ASK && report_ask_read(body, &ask))
-		take_question(owner, &ask);
-}
-
-static void gone(void *owner, struct channel *channel)
-{
-	(void)channel;
-	told_close(owner);
-}
-
-static void drained(void *owner, struct channel *channel)
-{
-	struct accounts *accounts = owner;
-
-	answers_pump(&accounts->answers, channel);
-}
-
-void told_open(struct accounts *accounts, int fd)
-{
-	told_close(accounts);
-	accounts->controls++;
-	accounts->control = channel_open(accounts->role->loop, fd,
-		(struct channel_user){
-			.receive = receive, .gone = gone, .drained = drained, .owner = accounts});
-}
-
-void told_close(struct accounts *accounts)
-{
-	channel_close(accounts->control);
-	accounts->control = NULL;
-	answers_drop(&accounts->answers);
+	told_init(&accounts->told, accounts->role->loop,
+		&(struct told_user){answer, take_user, accounts});
 }

@@ -176,6 +176,19 @@ struct slice arena_format(struct arena *arena, const char *format, ...)
 	return (struct slice){text, (size_t)len};
 }
 
+struct slice arena_join(struct arena *arena, const struct slice *parts, size_t count)
+{
+	size_t whole = 0, len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		whole += parts[i].len;
+	char *joined = arena_bytes(arena, whole);
+	for (size_t i = 0; i < count; len += parts[i++].len)
+		if (parts[i].len)
+			memcpy(joined + len, parts[i].at, parts[i].len);
+	return (struct slice){joined, whole};
+}
+
 size_t arena_used(const struct arena *arena)
 {
 	return arena->used;

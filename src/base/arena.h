@@ -34,6 +34,8 @@ struct slice arena_slice(struct arena *arena, struct slice s); /* a copy */
 char *arena_string(struct arena *arena, struct slice s);       /* a copy, NUL-terminated */
 struct slice arena_format(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* One behind the other, without printf: for what is put together for each message. */
+struct slice arena_join(struct arena *arena, const struct slice *parts, size_t count);
 size_t arena_used(const struct arena *arena); /* bytes handed out since new or reset */
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -50,13 +50,10 @@ wall_ns civil_to_wall(struct civil civil)
 	return (days * DAY_S + civil.hour * 3600 + civil.minute * 60 + civil.second) * NS_PER_S;
 }
 
-static void text_padded(struct text *text, int number, int digits)
+static void put_part(struct text *text, int number, unsigned digits, char behind)
 {
-	char raw[10];
-
-	for (int i = digits - 1; i >= 0; i--, number /= 10)
-		raw[i] = (char)('0' + number % 10);
-	text_put(text, (struct slice){raw, (size_t)digits});
+	text_padded(text, (uint64_t)number, digits);
+	text_char(text, behind);
 }
 
 void text_time(struct text *text, wall_ns wall)
@@ -64,20 +61,13 @@ void text_time(struct text *text, wall_ns wall)
 	struct civil c = civil_of(wall);
 	int64_t ns = wall - floor_divide(wall, NS_PER_S) * NS_PER_S;
 
-	text_padded(text, c.year, 4);
-	text_char(text, '-');
-	text_padded(text, c.month, 2);
-	text_char(text, '-');
-	text_padded(text, c.day, 2);
-	text_char(text, 'T');
-	text_padded(text, c.hour, 2);
-	text_char(text, ':');
-	text_padded(text, c.minute, 2);
-	text_char(text, ':');
-	text_padded(text, c.second, 2);
-	text_char(text, '.');
-	text_padded(text, (int)(ns / NS_PER_MS), 3);
-	text_char(text, 'Z');
+	put_part(text, c.year, 4, '-');
+	put_part(text, c.month, 2, '-');
+	put_part(text, c.day, 2, 'T');
+	put_part(text, c.hour, 2, ':');
+	put_part(text, c.minute, 2, ':');
+	put_part(text, c.second, 2, '.');
+	put_part(text, (int)(ns / NS_PER_MS), 3, 'Z');
 }
 
 /* Takes `digits` digits and, where `behind` is not 0, that character from the front of *s. */

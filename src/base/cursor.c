@@ -2,6 +2,7 @@
 /* Cursors. The contract is in cursor.h. Both directions stand side by side. */
 #include "base/cursor.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct reader reader_of(struct slice bytes)
@@ -19,18 +20,16 @@ static uint64_t read_little(struct reader *in, size_t bytes)
 	struct slice raw = read_bytes(in, bytes);
 	uint64_t value = 0;
 
-	for (size_t i = raw.len; i > 0; i--)
-		value = value << 8 | (uint8_t)raw.at[i - 1];
-	return value;
+	if (raw.len)
+		memcpy(&value, raw.at, bytes);
+	return le64toh(value);
 }
 
 static void write_little(struct writer *out, uint64_t value, size_t bytes)
 {
-	char raw[8];
+	uint64_t little = htole64(value);
 
-	for (size_t i = 0; i < bytes; i++)
-		raw[i] = (char)(value >> (8 * i) & 0xff);
-	write_bytes(out, (struct slice){raw, bytes});
+	write_bytes(out, (struct slice){(const char *)&little, bytes});
 }
 
 uint8_t read_u8(struct reader *in)

@@ -59,7 +59,7 @@ void text_id(struct text *text, uint64_t id)
 			shown[len++] = '-';
 		shown[len++] = alphabet[id >> (5 * (DIGITS - 1 - i)) & 31];
 	}
-	text_put(text, (struct slice){shown, len});
+	text_put(text, (struct slice){shown, sizeof shown});
 }
 
 static bool digit_value(char c, uint64_t *value)

@@ -4,6 +4,7 @@
 #include "base/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/panic.h"
 
@@ -24,16 +25,27 @@ struct map {
 static char gone_mark;
 #define GONE ((void *)&gone_mark)
 
-/* The seed goes in first and the result is mixed (the finaliser of MurmurHash3, public domain
- * arithmetic), so that neither low bits nor chosen keys pile up. */
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 29;
+}
+
+/* Eight bytes at a time. The seed goes in first, with the length, and the result is mixed (the
+ * finaliser of MurmurHash3, public domain arithmetic), so that neither low bits nor chosen keys
+ * pile up. */
 static uint64_t map_hash(const struct map *map, struct slice key)
 {
-	uint64_t hash = map->seed ^ 0xcbf29ce484222325u;
+	uint64_t hash = map->seed ^ 0xcbf29ce484222325u ^ key.len, word;
 
-	for (size_t i = 0; i < key.len; i++) {
-		hash = (hash ^ (uint8_t)key.at[i]) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 29;
+	for (; key.len >= sizeof word; key = slice_from(key, sizeof word)) {
+		memcpy(&word, key.at, sizeof word);
+		hash = hash_word(hash, word);
 	}
+	word = 0;
+	if (key.len)
+		memcpy(&word, key.at, key.len);
+	hash = hash_word(hash, word);
 	hash ^= hash >> 33;
 	hash *= 0xff51afd7ed558ccdu;
 	return hash ^ hash >> 33;

@@ -12,7 +12,7 @@
 
 static void text_grow(struct text *text, size_t need)
 {
-	size_t size = text->size ? text->size : 128;
+	size_t size = text->size ? text->size : 512;
 
 	while (size < need)
 		size *= 2;
@@ -35,7 +35,7 @@ static size_t text_room(struct text *text, size_t bytes)
 	return text->size - text->len;
 }
 
-char *text_reserve(struct text *text, size_t bytes)
+char *text_reserve_making_room(struct text *text, size_t bytes)
 {
 	if (text_room(text, bytes) < bytes)
 		return NULL;
@@ -44,7 +44,7 @@ char *text_reserve(struct text *text, size_t bytes)
 	return at;
 }
 
-void text_put(struct text *text, struct slice bytes)
+void text_put_making_room(struct text *text, struct slice bytes)
 {
 	size_t room = text_room(text, bytes.len);
 
@@ -54,22 +54,29 @@ void text_put(struct text *text, struct slice bytes)
 	text->len += room;
 }
 
-void text_char(struct text *text, char c)
+/* Two digits a step. */
+void text_padded(struct text *text, uint64_t number, unsigned digits)
 {
-	if (text_room(text, 1))
-		text->at[text->len++] = c;
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	char *at = text_reserve(text, digits);
+	unsigned left = at ? digits : 0;
+
+	for (; left >= 2; left -= 2, number /= 100)
+		memcpy(at + left - 2, pairs + 2 * (number % 100), 2);
+	if (left)
+		at[0] = (char)('0' + number % 10);
 }
 
 void text_number(struct text *text, uint64_t number)
 {
-	char digits[20];
-	size_t start = sizeof digits;
+	unsigned digits = 1;
 
-	do {
-		digits[--start] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	text_put(text, (struct slice){digits + start, sizeof digits - start});
+	for (uint64_t rest = number; rest >= 10; rest /= 10)
+		digits++;
+	text_padded(text, number, digits);
 }
 
 void text_hex(struct text *text, uint64_t number, unsigned digits)
@@ -140,13 +147,47 @@ static void text_json_point(struct text *text, uint32_t point, struct slice enco
 	}
 }
 
-/* A run of bytes that JSON takes as they are: found first, so that the usual case is one copy. */
+/* What JSON takes as it is. */
+static bool json_is_plain(char c)
+{
+	return ascii_is_print(c) && c != '"' && c != '\\';
+}
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Not zero if some byte of `word` is below `least` (at most 0x80). Borrows may mark bytes above
+ * such a one too; there is never a mark without one. */
+static uint64_t has_below(uint64_t word, uint8_t least)
+{
+	return (word - EACH_BYTE * least) & ~word & HIGH_BITS;
+}
+
+static uint64_t has_byte(uint64_t word, char c)
+{
+	return has_below(word ^ EACH_BYTE * (uint8_t)c, 1);
+}
+
+static bool json_are_plain(const char *eight)
+{
+	uint64_t word;
+
+	memcpy(&word, eight, sizeof word);
+	return !((word & HIGH_BITS) | has_below(word, ' ') | has_byte(word, '\x7f') |
+		 has_byte(word, '"') | has_byte(word, '\\'));
+}
+
+/* A run of plain bytes: found first, so that the usual case is one copy. */
 static size_t json_plain_run(struct slice bytes)
 {
 	size_t i = 0;
 
-	while (i < bytes.len && ascii_is_print(bytes.at[i]) && bytes.at[i] != '"' &&
-		bytes.at[i] != '\\')
+	while (bytes.len - i >= sizeof(uint64_t) && json_are_plain(bytes.at + i))
+		i += sizeof(uint64_t);
+	if (i && bytes.len - i < sizeof(uint64_t) &&
+		json_are_plain(bytes.at + bytes.len - sizeof(uint64_t)))
+		return bytes.len;
+	while (i < bytes.len && json_is_plain(bytes.at[i]))
 		i++;
 	return i;
 }

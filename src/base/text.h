@@ -13,6 +13,8 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <string.h>
+
 #include "base/slice.h"
 
 struct text {
@@ -26,9 +28,10 @@ struct text {
 #define TEXT_FIXED(buffer) ((struct text){.at = (buffer), .size = sizeof(buffer)})
 #define TEXT_GROWING ((struct text){.growing = true})
 
-void text_put(struct text *text, struct slice bytes);
-void text_char(struct text *text, char c);
-void text_number(struct text *text, uint64_t number); /* decimal */
+static inline void text_put(struct text *text, struct slice bytes);
+static inline void text_char(struct text *text, char c);
+void text_number(struct text *text, uint64_t number);                  /* decimal */
+void text_padded(struct text *text, uint64_t number, unsigned digits); /* so many of its last */
 void text_hex(struct text *text, uint64_t number, unsigned digits);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes from outside, made safe for logs and terminals: C0, DEL, C1, broken UTF-8 and backslash
@@ -38,13 +41,42 @@ void text_escaped(struct text *text, struct slice bytes);
  * U+FFFD, so that the line can always be read; controls and characters that reorder are \uNNNN. */
 void text_json(struct text *text, struct slice bytes);
 /* So many bytes, uninitialised, added to the end; NULL if a fixed buffer is full. */
-char *text_reserve(struct text *text, size_t bytes);
+static inline char *text_reserve(struct text *text, size_t bytes);
 void text_clear(struct text *text); /* keeps the buffer */
 void text_free(struct text *text);  /* of a growing one; safe on any */
 
 static inline struct slice text_slice(const struct text *text)
 {
 	return (struct slice){text->at, text->len};
+}
+
+void text_put_making_room(struct text *text, struct slice bytes); /* what does not fit yet */
+char *text_reserve_making_room(struct text *text, size_t bytes);
+
+/* A line of the journal is a hundred of these, most with a literal: where there is room they are a
+ * few moves without a call. */
+static inline void text_put(struct text *text, struct slice bytes)
+{
+	if (bytes.len > text->size - text->len) {
+		text_put_making_room(text, bytes);
+	} else if (bytes.len) {
+		memcpy(text->at + text->len, bytes.at, bytes.len);
+		text->len += bytes.len;
+	}
+}
+
+static inline char *text_reserve(struct text *text, size_t bytes)
+{
+	if (bytes > text->size - text->len)
+		return text_reserve_making_room(text, bytes);
+	char *at = text->at + text->len;
+	text->len += bytes;
+	return at;
+}
+
+static inline void text_char(struct text *text, char c)
+{
+	text_put(text, (struct slice){&c, 1});
 }
 
 #endif

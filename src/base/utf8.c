@@ -2,6 +2,8 @@
 /* UTF-8. The contract is in utf8.h. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 enum { REPLACEMENT = 0xfffd };
 
 /* RFC 3629 section 4: the lowest and highest lead byte of each length, and what it may encode. */
@@ -62,10 +64,16 @@ bool utf8_is_valid(struct slice s)
 
 bool utf8_is_ascii(struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((uint8_t)s.at[i] >= 0x80)
-			return false;
-	return true;
+	uint64_t seen = 0, word;
+	size_t i = 0;
+
+	for (; s.len - i >= sizeof word; i += sizeof word) {
+		memcpy(&word, s.at + i, sizeof word);
+		seen |= word;
+	}
+	for (; i < s.len; i++)
+		seen |= (uint8_t)s.at[i];
+	return (seen & UINT64_C(0x8080808080808080)) == 0;
 }
 
 bool utf8_reorders(uint32_t point)

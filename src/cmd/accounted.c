@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "account/commands.h"
+#include "account/stores.h"
+#include "account/users_file.h"
 #include "cmd/cli.h"
 
 struct accounted {
@@ -12,31 +14,48 @@ struct accounted {
 	struct arena *arena;
 	bool asked, known;
 	struct slice why;
-	json_t *list; /* an object each: login, owns, groups */
+	json_t *list;   /* an object each: login, owns, groups, limits */
+	json_t *looked; /* those that were asked for one at a time */
 };
 
 struct accounted *accounted_open(const struct policy *policy, struct arena *arena)
 {
 	struct accounted *accounted = ARENA_NEW(arena, struct accounted);
 
-	*accounted = (struct accounted){.policy = policy, .arena = arena, .list = json_array()};
+	*accounted = (struct accounted){
+		.policy = policy, .arena = arena, .list = json_array(), .looked = json_array()};
 	return accounted;
 }
 
 void accounted_close(struct accounted *accounted)
 {
-	if (accounted)
-		json_decref(accounted->list);
+	if (!accounted)
+		return;
+	json_decref(accounted->list);
+	json_decref(accounted->looked);
 }
 
 /* ---- where they are ---- */
+
+/* A name without a domain owns itself at the one that the configuration gives such names. */
+static void own_at_domain(const struct accounted *accounted, json_t *account)
+{
+	struct slice domain = policy_settings(accounted->policy)->accounts_domain;
+	const char *login = json_string_value(json_object_get(account, "login"));
+
+	if (domain.len && !slice_has(slice_of(login), '@'))
+		json_array_append_new(json_object_get(account, "owns"),
+			json_sprintf("%s@%.*s", login, SLICE_ARGS(domain)));
+}
 
 static void keep_line(void *owner, json_t *line)
 {
 	struct accounted *accounted = owner;
 
-	if (json_object_get(line, "login"))
-		json_array_append(accounted->list, line);
+	if (!json_object_get(line, "login"))
+		return;
+	own_at_domain(accounted, line);
+	json_array_append(accounted->list, line);
 }
 
 static bool cannot(struct accounted *accounted, struct slice why)
@@ -55,51 +74,123 @@ static void keep_lines(struct accounted *accounted, struct slice lines)
 	}
 }
 
-/* Only read: whoever may not write there may ask all the same. */
-static bool read_database(struct accounted *accounted, const json_t *question)
+static const char *path_of(const struct accounted *accounted)
 {
-	const struct settings *settings = policy_settings(accounted->policy);
-	const char *path = arena_string(accounted->arena, settings->accounts_where);
-	struct text why = TEXT_GROWING, lines = TEXT_GROWING;
+	return arena_string(accounted->arena, policy_settings(accounted->policy)->accounts_where);
+}
+
+/* Only read: whoever may not write there may ask all the same. */
+static bool read_database(
+	struct accounted *accounted, const json_t *question, struct text *lines, struct text *why)
+{
+	const char *path = path_of(accounted);
 	struct database *database = NULL;
 	struct slice changed;
 
-	if (!slice_is(settings->accounts_kind, SLICE("sqlite")))
-		return cannot(accounted, SLICE("only the daemon can ask where accounts are kept"));
 	if (access(path, R_OK) == 0)
-		database = database_open(path, DATABASE_READ, NULL, &why);
+		database = database_open(path, DATABASE_READ, NULL, why);
 	else
-		text_put(&why, SLICE("the database of accounts cannot be read"));
-	bool good = database != NULL;
-	if (good) {
-		user_command(database, question, 0, accounted->arena, &lines, &changed);
+		text_put(why, SLICE("the database of accounts cannot be read"));
+	if (!database)
+		return false;
+	user_command(database, question, 0, accounted->arena, lines, &changed);
+	database_close(database);
+	return true;
+}
+
+static bool read_users(
+	struct accounted *accounted, const json_t *question, struct text *lines, struct text *why)
+{
+	struct users_file *users = store_file_read(path_of(accounted), why);
+
+	if (!users)
+		return false;
+	user_command_file(users, question, accounted->arena, lines);
+	users_file_free(users);
+	return true;
+}
+
+static bool is_kept_in(const struct accounted *accounted, const char *kind)
+{
+	return slice_is(policy_settings(accounted->policy)->accounts_kind, slice_of(kind));
+}
+
+static bool read_here(struct accounted *accounted, const json_t *question)
+{
+	struct text why = TEXT_GROWING, lines = TEXT_GROWING;
+	bool good = is_kept_in(accounted, "file")
+			    ? read_users(accounted, question, &lines, &why)
+			    : read_database(accounted, question, &lines, &why);
+
+	if (good)
 		keep_lines(accounted, text_slice(&lines));
-		database_close(database);
-	} else {
+	else
 		(void)cannot(accounted, text_slice(&why));
-	}
 	text_free(&why);
 	text_free(&lines);
 	return good;
 }
 
+/* A directory, another server and the users of a host are asked for one account at a time. */
+static bool can_be_listed(const struct accounted *accounted)
+{
+	return is_kept_in(accounted, "sqlite") || is_kept_in(accounted, "file");
+}
+
 static bool ask_all(struct accounted *accounted)
 {
 	struct text words = TEXT_GROWING;
-	json_t *question = json_pack("{s:s,s:s}", "ask", "user", "act", "list");
 	bool good = false;
 
 	if (!policy_settings(accounted->policy)->accounts_kind.len)
-		return json_decref(question), true; /* there are none */
+		return true; /* there are none */
+	if (!can_be_listed(accounted))
+		return cannot(accounted,
+			arena_format(accounted->arena,
+				"accounts are kept in %.*s, which cannot list them",
+				SLICE_ARGS(policy_settings(accounted->policy)->accounts_kind)));
+	json_t *question = json_pack("{s:s,s:s}", "ask", "user", "act", "list");
 	switch (daemon_ask(
 		accounted->policy, json_incref(question), keep_line, accounted, &words)) {
 	case ASKED: good = true; break;
 	case ASKED_REFUSED: good = cannot(accounted, text_slice(&words)); break;
-	case ASKED_NO_DAEMON: good = read_database(accounted, question); break;
+	case ASKED_NO_DAEMON: good = read_here(accounted, question); break;
 	}
 	json_decref(question);
 	text_free(&words);
 	return good;
+}
+
+/* ---- one at a time, by the daemon ---- */
+
+static void keep_answer(void *owner, json_t *line)
+{
+	json_t **kept = owner;
+
+	if (!*kept)
+		*kept = json_incref(line);
+}
+
+/* The line that accounts answers with, the caller's; NULL: that cannot be told. */
+static json_t *look(struct accounted *accounted, const char *member, struct slice subject)
+{
+	struct text words = TEXT_GROWING;
+	json_t *answer = NULL;
+	json_t *question = json_pack("{s:s,s:s,s:o}", "ask", "user", "act", "look", member,
+		json_stringn(subject.at, subject.len));
+
+	switch (daemon_ask(accounted->policy, question, keep_answer, &answer, &words)) {
+	case ASKED: break;
+	case ASKED_REFUSED: (void)cannot(accounted, text_slice(&words)); break;
+	case ASKED_NO_DAEMON:
+		(void)cannot(accounted,
+			arena_format(accounted->arena,
+				"accounts are kept in %.*s, which only the daemon can ask",
+				SLICE_ARGS(policy_settings(accounted->policy)->accounts_kind)));
+		break;
+	}
+	text_free(&words);
+	return answer;
 }
 
 bool accounted_are_known(struct accounted *accounted, struct slice *why)
@@ -118,11 +209,22 @@ static struct slice text_of(const json_t *value)
 	return (struct slice){json_string_value(value), json_string_length(value)};
 }
 
+/* alice@example.org may sign in as alice, where such names are those of example.org. */
+static bool is_at_domain(const struct accounted *accounted, struct slice name, struct slice login)
+{
+	struct slice domain = policy_settings(accounted->policy)->accounts_domain;
+
+	return domain.len && !slice_has(name, '@') && login.len == name.len + 1 + domain.len &&
+	       slice_starts_nocase(login, name) && login.at[name.len] == '@' &&
+	       slice_is_nocase(slice_from(login, name.len + 1), domain);
+}
+
 static const json_t *account_find(const struct accounted *accounted, struct slice login)
 {
 	for (size_t i = 0; i < json_array_size(accounted->list); i++) {
 		const json_t *account = json_array_get(accounted->list, i);
-		if (slice_is_nocase(text_of(json_object_get(account, "login")), login))
+		struct slice name = text_of(json_object_get(account, "login"));
+		if (slice_is_nocase(name, login) || is_at_domain(accounted, name, login))
 			return account;
 	}
 	return NULL;
@@ -181,42 +283,98 @@ static void texts_of(const json_t *list, struct arena *arena, struct fact_answer
 	answer->texts = texts;
 }
 
+static void read_account(struct accounted *accounted, const json_t *account,
+	const struct wanted *wanted, struct fact_answer *answer)
+{
+	bool owned = wanted->fact == FACT_OWNED;
+	const char *member = owned ? "owns" : wanted->fact == FACT_GROUPS ? "groups" : "limits";
+
+	if (!account || !json_object_get(account, "login")) {
+		answer->because = SLICE("there is no such account");
+		return;
+	}
+	texts_of(json_object_get(account, member), accounted->arena, answer);
+	if (wanted->fact == FACT_LIMITS)
+		answer->because = arena_format(accounted->arena, "accounts %.*s",
+			SLICE_ARGS(policy_settings(accounted->policy)->accounts_kind));
+}
+
+static void read_mailbox(
+	struct accounted *accounted, const struct facts *facts, struct fact_answer *answer)
+{
+	answer->because = SLICE("accounts");
+	for (size_t i = 0; i < json_array_size(accounted->list); i++)
+		answer->yes |= account_has(json_array_get(accounted->list, i), &facts->recipient,
+			true, accounted->arena);
+}
+
+static struct slice whose(const struct facts *facts, const struct wanted *wanted)
+{
+	return wanted->fact == FACT_OWNED ? wanted->argument : facts->account;
+}
+
+static void answer_from_list(struct accounted *accounted, const struct facts *facts,
+	const struct wanted *wanted, struct fact_answer *answer)
+{
+	struct slice why;
+
+	answer->unknown = !accounted_are_known(accounted, &why);
+	answer->because = why;
+	if (answer->unknown)
+		return;
+	if (wanted->fact == FACT_MAILBOX)
+		read_mailbox(accounted, facts, answer);
+	else
+		read_account(
+			accounted, account_find(accounted, whose(facts, wanted)), wanted, answer);
+}
+
+static void answer_by_looking(struct accounted *accounted, const struct facts *facts,
+	const struct wanted *wanted, struct fact_answer *answer)
+{
+	bool mailbox = wanted->fact == FACT_MAILBOX;
+	json_t *line = look(accounted, mailbox ? "address" : "login",
+		mailbox ? facts->recipient.text : whose(facts, wanted));
+
+	answer->unknown = line == NULL;
+	if (answer->unknown) {
+		answer->because = accounted->why;
+		return;
+	}
+	json_array_append_new(accounted->looked, line); /* its texts live as long */
+	if (mailbox)
+		answer->yes = json_is_true(json_object_get(line, "found"));
+	else
+		read_account(accounted, line, wanted, answer);
+}
+
 static void answer_one(struct accounted *accounted, const struct facts *facts,
 	const struct wanted *wanted, struct fact_answer *answer)
 {
-	bool groups = wanted->fact == FACT_GROUPS;
-	const json_t *account = account_find(accounted, groups ? facts->account : wanted->argument);
+	bool kept = policy_settings(accounted->policy)->accounts_kind.len > 0;
 
-	*answer = (struct fact_answer){.fact = wanted->fact,
-		.argument = wanted->argument,
-		.unknown = !accounted->known,
-		.because = !accounted->known ? accounted->why
-			   : account         ? SLICE_NONE
-					     : SLICE("there is no such account")};
-	if (answer->unknown)
+	bool limitless = is_kept_in(accounted, "dovecot") || is_kept_in(accounted, "pam");
+
+	*answer = (struct fact_answer){.fact = wanted->fact, .argument = wanted->argument};
+	if (wanted->fact == FACT_LIMITS && limitless)
 		return;
-	if (wanted->fact == FACT_MAILBOX) {
-		answer->because = SLICE("accounts");
-		for (size_t i = 0; i < json_array_size(accounted->list); i++)
-			answer->yes |= account_has(json_array_get(accounted->list, i),
-				&facts->recipient, true, accounted->arena);
-	} else {
-		texts_of(json_object_get(account, groups ? "groups" : "owns"), accounted->arena,
-			answer);
-	}
+	if (kept && !can_be_listed(accounted))
+		answer_by_looking(accounted, facts, wanted, answer);
+	else
+		answer_from_list(accounted, facts, wanted, answer);
 }
 
 size_t accounted_find(struct accounted *accounted, const struct facts *facts,
 	const struct wanted *wanted, size_t count, struct fact_answer *answers)
 {
 	size_t found = 0;
-	struct slice why;
 
 	for (size_t i = 0; i < count; i++) {
+		bool mailbox = wanted[i].fact == FACT_MAILBOX &&
+			       !policy_asks_next_hop(accounted->policy, facts->recipient.domain);
 		if (wanted[i].fact != FACT_GROUPS && wanted[i].fact != FACT_OWNED &&
-			wanted[i].fact != FACT_MAILBOX)
+			wanted[i].fact != FACT_LIMITS && !mailbox)
 			continue;
-		(void)accounted_are_known(accounted, &why);
 		answer_one(accounted, facts, &wanted[i], &answers[found++]);
 	}
 	return found;

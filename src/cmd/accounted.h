@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Accounts for commands that decide themselves (trial, who): from the running daemon, else read
- * from the database that the configuration names. What neither tells is unknown.
+ * from the file (a database, or a plain one) that the configuration names. A directory, another
+ * server and PAM are asked by the daemon alone, for one account at a time. What neither tells is
+ * unknown, and it is said why.
  */
 #ifndef CMD_ACCOUNTED_H
 #define CMD_ACCOUNTED_H
@@ -17,7 +19,7 @@ bool accounted_are_known(struct accounted *accounted, struct slice *why);
 /* Names of the accounts that may use this address, in the arena. */
 size_t accounted_owners(
 	struct accounted *accounted, const struct mailbox *address, const struct slice **names);
-/* As struct trial's `find`: groups, owned addresses and mailboxes. */
+/* As struct trial's `find`: groups, owned addresses, limits and mailboxes. */
 size_t accounted_find(struct accounted *accounted, const struct facts *facts,
 	const struct wanted *wanted, size_t count, struct fact_answer *answers);
 

@@ -82,6 +82,8 @@ static const struct option_row user_options[] = {
 	{"--owns", "ADDRESS", "the new account owns this address, or *@domain; may repeat",
 		OPTION_LIST},
 	{"--group", "NAME", "the new account is in this group; may repeat", OPTION_LIST},
+	{"--limit", "AMOUNT", "at most so much, like \"500 recipients per day\"; may repeat",
+		OPTION_LIST},
 	{"--verifier", NULL,
 		"in place of the password comes its verifier: $y$, $6$, $5$, $2b$, $argon2id$",
 		OPTION_SWITCH},

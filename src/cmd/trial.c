@@ -10,6 +10,7 @@
 #include "cmd/counters.h"
 #include "cmd/finder.h"
 #include "cmd/leased.h"
+#include "cmd/next_hop.h"
 #include "diagnose/check.h"
 #include "diagnose/told.h"
 #include "diagnose/trial.h"
@@ -202,6 +203,8 @@ static size_t find_everywhere(void *owner, const struct facts *facts, const stru
 	size_t found = accounted_find(finders->accounts, facts, wanted, count, answers);
 
 	found += leased_find(&finders->leases, facts, wanted, count, answers + found);
+	found +=
+		next_hop_find(finders->leases.policy, facts, wanted, count, arena, answers + found);
 	if (finders->dns)
 		found += finder_find(finders->dns, facts, wanted, count, arena, answers + found);
 	return found;

@@ -16,11 +16,21 @@
 #include <unistd.h>
 
 #include "account/commands.h"
+#include "account/stores.h"
+#include "account/users_file.h"
 #include "cmd/cli.h"
 #include "cmd/secret.h"
 #include "diagnose/users.h"
 
-enum takes { TAKES_NOTHING, TAKES_LOGIN, TAKES_PASSWORD, TAKES_ADDRESSES, TAKES_GROUPS };
+enum takes {
+	TAKES_NOTHING,
+	TAKES_LOGIN,
+	TAKES_PASSWORD,
+	TAKES_ADDRESSES,
+	TAKES_GROUPS,
+	TAKES_LIMITS,
+	TAKES_LIMITS_OR_NONE
+};
 static const struct act {
 	const char *name;
 	enum takes takes;
@@ -35,6 +45,8 @@ static const struct act {
 	{"disown", TAKES_ADDRESSES, view_user_changed},
 	{"join", TAKES_GROUPS, view_user_changed},
 	{"leave", TAKES_GROUPS, view_user_changed},
+	{"limit", TAKES_LIMITS, view_user_changed},
+	{"unlimit", TAKES_LIMITS_OR_NONE, view_user_changed},
 	{"enable", TAKES_LOGIN, view_user_changed},
 	{"disable", TAKES_LOGIN, view_user_changed},
 };
@@ -94,7 +106,9 @@ static bool has_its_operands(const struct cli *cli, const struct act *act)
 	case TAKES_LOGIN:
 	case TAKES_PASSWORD: return count == 2;
 	case TAKES_ADDRESSES:
-	case TAKES_GROUPS: return count >= 3;
+	case TAKES_GROUPS:
+	case TAKES_LIMITS: return count >= 3;
+	case TAKES_LIMITS_OR_NONE: return count >= 2;
 	}
 	return false;
 }
@@ -108,6 +122,9 @@ static enum exit_status wrong_operands(const struct act *act)
 			"one account; the password is asked for, or read from standard input",
 		[TAKES_ADDRESSES] = "an account and addresses, or *@domain",
 		[TAKES_GROUPS] = "an account and groups",
+		[TAKES_LIMITS] =
+			"an account and limits, each in quotes: \"500 recipients per day\"",
+		[TAKES_LIMITS_OR_NONE] = "an account, and the limits that end (or none: all)",
 	};
 
 	return cli_fail(EXIT_USAGE, "user %s wants %s", act->name, wanted[act->takes]);
@@ -125,9 +142,12 @@ static json_t *question_of(const struct cli *cli, const struct act *act)
 		json_object_set_new(question, "owns", operands_from(cli, 2));
 	if (act->takes == TAKES_GROUPS)
 		json_object_set_new(question, "groups", operands_from(cli, 2));
+	if (act->takes == TAKES_LIMITS || act->takes == TAKES_LIMITS_OR_NONE)
+		json_object_set_new(question, "limits", operands_from(cli, 2));
 	if (strcmp(act->name, "add") == 0) {
 		json_object_set_new(question, "owns", values_of(cli, "--owns"));
 		json_object_set_new(question, "groups", values_of(cli, "--group"));
+		json_object_set_new(question, "limits", values_of(cli, "--limit"));
 	}
 	if (act->takes != TAKES_PASSWORD || add_secret(cli, question))
 		return question;
@@ -282,6 +302,28 @@ static enum exit_status do_here(
 	return status;
 }
 
+/* A plain file is read beside a daemon too; it never writes there. */
+static enum exit_status of_file(
+	const struct policy *policy, const json_t *question, struct showing *showing)
+{
+	struct arena *arena = showing->cli->arena;
+	struct text why = TEXT_GROWING, out = TEXT_GROWING;
+	const char *path = arena_string(arena, policy_settings(policy)->accounts_where);
+	struct users_file *users = store_file_read(path, &why);
+	enum exit_status status = EXIT_UNKNOWN;
+
+	if (users) {
+		user_command_file(users, question, arena, &out);
+		status = show_answer(text_slice(&out), showing);
+	} else {
+		(void)cli_fail(status, "%.*s", SLICE_ARGS(text_slice(&why)));
+	}
+	users_file_free(users);
+	text_free(&out);
+	text_free(&why);
+	return status;
+}
+
 /* ---- where it is done ---- */
 
 static enum exit_status without_daemon(
@@ -292,6 +334,8 @@ static enum exit_status without_daemon(
 	if (!settings->accounts_kind.len)
 		return cli_fail(EXIT_NO, "the configuration names no accounts; a line like: "
 					 "accounts sqlite \"/var/lib/postern/accounts.db\"");
+	if (slice_is(settings->accounts_kind, SLICE("file")))
+		return of_file(policy, question, showing);
 	if (!slice_is(settings->accounts_kind, SLICE("sqlite")))
 		return cli_fail(EXIT_NO,
 			"accounts are kept in %.*s: `user` changes those in SQLite alone; change "
@@ -335,7 +379,8 @@ enum exit_status run_user(struct cli *cli)
 			act = &acts[i];
 	if (!act)
 		return cli_fail(EXIT_USAGE, "user knows add, passwd, remove, list, show, own, "
-					    "disown, join, leave, enable and disable");
+					    "disown, join, leave, limit, unlimit, enable "
+					    "and disable");
 	if (!has_its_operands(cli, act))
 		return wrong_operands(act);
 	json_t *question = question_of(cli, act);

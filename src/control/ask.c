@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One question to one role and the pieces of its answer. Read packets/report.h first. */
+#include <string.h>
+
 #include "control/state.h"
 
 static const mono_ns answer_patience = 10 * NS_PER_S;
@@ -57,8 +59,12 @@ static bool question_send(struct question *question, uint16_t type, struct slice
 		report_ask_write(&out, &(struct report_ask){question->request, text});
 	else
 		setup_reload_write(&out, &(struct setup_reload){question->request});
-	return !out.bad && channel_send(neighbour_channel(question->neighbour), type,
-				   writer_slice(&out), -1) == SENT;
+	struct channel *channel = neighbour_channel(question->neighbour);
+	bool sent = !out.bad && channel_send(channel, type, writer_slice(&out), -1) == SENT;
+	if (sent) /* a password may be in it (`postern user`) */
+		channel_wipe_sent(channel);
+	explicit_bzero(body, sizeof body);
+	return sent;
 }
 
 bool control_ask(

@@ -5,6 +5,7 @@
 #include "control/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef bool answer_fn(struct task *, struct control *, struct control_session *,
 	const json_t *question, struct text *out);
@@ -90,6 +91,8 @@ static bool pass_on(struct task *task, struct control *control, enum role_name n
 		text_format(out, "%s is not running at the moment", role_name_text(name));
 	else
 		answered = control_ask(task, neighbour, slice_of(text), out);
+	if (text)
+		explicit_bzero(text, strlen(text)); /* it may hold a password */
 	free(text);
 	if (answered && out->len && out->at[out->len - 1] != '\n')
 		text_char(out, '\n');
@@ -108,6 +111,13 @@ static bool answer_accounts(struct task *task, struct control *control,
 {
 	(void)session;
 	return pass_on(task, control, ROLE_ACCOUNTS, question, out);
+}
+
+static bool answer_out(struct task *task, struct control *control, struct control_session *session,
+	const json_t *question, struct text *out)
+{
+	(void)session;
+	return pass_on(task, control, ROLE_OUT, question, out);
 }
 
 static bool answer_sessions(struct task *task, struct control *control,
@@ -160,6 +170,7 @@ static const struct command {
 	{SLICE("grant"), answer_accounts},
 	{SLICE("revoke"), answer_accounts},
 	{SLICE("grants"), answer_accounts},
+	{SLICE("mailbox"), answer_out},
 	{SLICE("log"), control_log},
 	{SLICE("reload"), answer_reload},
 };

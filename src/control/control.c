@@ -9,6 +9,7 @@
 
 #include "base/panic.h"
 #include "control/state.h"
+#include "role/json_secret.h"
 
 /* ---- the journal ---- */
 
@@ -122,6 +123,7 @@ static void *control_start(struct role *role)
 	struct control *control = calloc(1, sizeof *control);
 
 	panic_if(!control, "out of memory");
+	json_secret_begin();
 	control->role = role;
 	control->journal_folder = -1;
 	list_init(&control->neighbours);

@@ -3,6 +3,7 @@
 #include "control/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "run/stream.h"
 
@@ -55,8 +56,11 @@ static void session_run(struct task *task, struct control_session *session)
 {
 	struct text question = TEXT_GROWING, out = TEXT_GROWING;
 	mono_ns outer = task_limit(task, question_patience);
-	bool asked = read_question(task, session->stream, &question);
 
+	text_reserve(&question, QUESTION_MAX); /* in one piece: a password may be in it */
+	text_clear(&question);
+	bool asked = read_question(task, session->stream, &question);
+	stream_forget(session->stream);
 	task_restore(task, outer);
 	if (asked) {
 		if (!control_answer(task, session->control, session, text_slice(&question), &out))
@@ -64,6 +68,7 @@ static void session_run(struct task *task, struct control_session *session)
 		text_put(&out, SLICE("{\"end\":true}\n"));
 		(void)control_send(task, session, &out);
 	}
+	explicit_bzero(question.at, question.len);
 	text_free(&question);
 	text_free(&out);
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/crc32c.h"
+#include "base/testing.h"
 #include "deliver/maildir.h"
 
 /* ---- names ---- */
@@ -80,8 +81,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 static void place_make(struct place *place, struct slice body)
 {
 	*place = (struct place){.arena = arena_new()};
-	strcpy(place->root, "/tmp/maildir-test-XXXXXX");
-	assert_non_null(mkdtemp(place->root));
+	assert_non_null(testing_folder(place->root, sizeof place->root, "maildir-test"));
 	place->message = (struct message){
 		.envelope = {.received = INT64_C(1764000000) * NS_PER_S,
 			.sender = SLICE("s@x.example")},

@@ -100,13 +100,40 @@ static void tell_queue(struct text *out, const json_t *status)
 	text_char(out, '\n');
 }
 
+/* Of a domain whose next hop is asked whether it knows a mailbox. */
+static void tell_asked(struct text *out, const json_t *domain)
+{
+	text_put(out, SLICE("           mailboxes of "));
+	put_text(out, domain, "domain");
+	if (told_text(domain, "next_hop").len)
+		text_put(out, SLICE(" asked of "));
+	put_text(out, domain, "next_hop");
+	text_format(out,
+		": %lld times, %lld known, %lld unknown, %lld without an answer; %lld and %lld "
+		"kept",
+		number(domain, "asked"), number(domain, "known"), number(domain, "unknown"),
+		number(domain, "no_answer"), number(domain, "kept_known"),
+		number(domain, "kept_unknown"));
+	if (slice_is(told_text(domain, "state"), SLICE("failing"))) {
+		text_put(out, SLICE("; CANNOT TELL NOW: "));
+		put_text(out, domain, "trouble");
+	}
+	if (json_is_true(json_object_get(domain, "takes_everyone")))
+		text_put(out, SLICE("; IT SAYS YES TO EVERYONE"));
+	text_char(out, '\n');
+}
+
 static void tell_out(struct text *out, const json_t *status)
 {
+	const json_t *asked = json_object_get(status, "mailboxes_asked");
+
 	text_format(out,
 		"out        %lld delivered, %lld deferred, %lld failed; %lld connections to %lld "
 		"destinations\n",
 		number(status, "delivered"), number(status, "deferred"), number(status, "failed"),
 		number(status, "connections"), number(status, "destinations"));
+	for (size_t i = 0; i < json_array_size(asked); i++)
+		tell_asked(out, json_array_get(asked, i));
 }
 
 static void tell_list(struct text *out, const json_t *list)
@@ -157,9 +184,29 @@ static void tell_store(struct text *out, const json_t *store)
 	text_char(out, '\n');
 }
 
+/* Locks against guessing (doc/signing-in.md), each with the time at which it ends. */
+static void tell_signin(struct text *out, const json_t *signin)
+{
+	const json_t *locked = json_object_get(signin, "locked");
+
+	if (!number(signin, "signed_in") && !number(signin, "wrong") && !json_array_size(locked))
+		return;
+	text_format(out, "           %lld signed in, %lld wrong, %lld turned away for guessing\n",
+		number(signin, "signed_in"), number(signin, "wrong"), number(signin, "too_many"));
+	for (size_t i = 0; i < json_array_size(locked); i++) {
+		const json_t *lock = json_array_get(locked, i);
+		text_put(out, SLICE("           locked  "));
+		put_text(out, lock, "counter");
+		text_put(out, SLICE("  until "));
+		put_text(out, lock, "next_free");
+		text_char(out, '\n');
+	}
+}
+
 static void tell_accounts(struct text *out, const json_t *status)
 {
 	tell_store(out, json_object_get(status, "accounts"));
+	tell_signin(out, json_object_get(status, "signin"));
 	text_format(out, "accounts   %lld counters of limits, %lld times full",
 		number(status, "counters"), number(status, "full"));
 	if (number(status, "forgotten"))

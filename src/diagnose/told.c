@@ -143,6 +143,7 @@ static void put_heading(struct text *out, const json_t *decision)
 	put_row(out, "listener", told_text(decision, "listener"));
 	put_address(out, "from", decision, "sender");
 	put_address(out, "to", decision, "recipient");
+	put_row(out, "said", told_text(decision, "said"));
 	put_row(out, "answered", told_text(decision, "reply"));
 	put_row(out, "message", told_text(decision, "message"));
 	put_repeats(out, decision);
@@ -201,14 +202,29 @@ static void put_place(struct text *out, struct slice file, int64_t line, struct 
 	text_free(&place);
 }
 
+/* A limit that an account carries: the store that keeps it, in place of a file and a line. */
+static void put_kept(struct text *out, struct slice store, struct slice account, struct slice text)
+{
+	text_put(out, SLICE("limit of "));
+	text_escaped(out, account);
+	text_put(out, SLICE(" in "));
+	text_escaped(out, store);
+	text_put(out, SLICE(": "));
+	text_escaped(out, text);
+}
+
 /* The clause that permitted or that speaks, from the record itself. */
 static void put_clause(struct text *out, const char *title, const json_t *clause)
 {
 	if (!json_is_object(clause))
 		return;
 	text_format(out, "  %-10s ", title);
-	put_place(out, told_text(clause, "file"), told_number(clause, "line"),
-		told_text(clause, "text"));
+	if (told_text(clause, "store").len)
+		put_kept(out, told_text(clause, "store"), told_text(clause, "account"),
+			told_text(clause, "text"));
+	else
+		put_place(out, told_text(clause, "file"), told_number(clause, "line"),
+			told_text(clause, "text"));
 	text_char(out, '\n');
 	put_row(out, "  note", told_text(clause, "note"));
 	put_row(out, "  until", told_text(clause, "until"));
@@ -236,6 +252,50 @@ static void put_trace_entry(struct text *out, const json_t *entry, const struct 
 	text_char(out, '\n');
 }
 
+/* How the counter of the account's own limit of this number stood. */
+static struct slice counted_words(const json_t *facts, size_t number)
+{
+	const json_t *counters = json_object_get(facts, "counter");
+
+	for (size_t i = 0; i < json_array_size(counters); i++) {
+		const json_t *counter = json_array_get(counters, i);
+		const json_t *limit = json_object_get(counter, "limit");
+		if (json_is_integer(limit) && (size_t)json_integer_value(limit) == number)
+			return truth_words(json_object_get(counter, "full"));
+	}
+	return truth_words(NULL);
+}
+
+static size_t put_account_limits(struct text *out, const json_t *decision)
+{
+	const json_t *facts = json_object_get(decision, "facts");
+	const json_t *limits = json_object_get(facts, "limits");
+	const json_t *texts = json_object_get(limits, "value");
+
+	for (size_t i = 0; i < json_array_size(texts); i++) {
+		text_format(out, "  %-8.*s", SLICE_ARGS(counted_words(facts, i)));
+		put_kept(out, told_text(limits, "because"), told_text(decision, "account"),
+			slice_of(json_string_value(json_array_get(texts, i))));
+		text_char(out, '\n');
+	}
+	return json_array_size(texts);
+}
+
+/* What accounts or the next hop said of the recipient's mailbox. */
+static void put_mailbox(struct text *out, const json_t *decision)
+{
+	const json_t *known =
+		json_object_get(json_object_get(decision, "facts"), "recipient_known");
+	struct slice because = told_text(known, "because");
+
+	if (!because.len)
+		return;
+	text_format(out, "  %-8.*sthe recipient is known: ",
+		SLICE_ARGS(truth_words(json_object_get(known, "value"))));
+	text_escaped(out, because);
+	text_char(out, '\n');
+}
+
 static void put_trace(struct text *out, const json_t *decision, const struct policy *policy)
 {
 	const json_t *trace = json_object_get(decision, "trace");
@@ -246,7 +306,9 @@ static void put_trace(struct text *out, const json_t *decision, const struct pol
 		text_format(out, " (policy %.*s%s)", SLICE_ARGS(hash),
 			policy ? "" : ", whose text is not kept here any more");
 	text_put(out, SLICE("\n"));
-	if (json_array_size(trace) == 0)
+	put_mailbox(out, decision);
+	size_t kept = put_account_limits(out, decision);
+	if (json_array_size(trace) == 0 && kept == 0)
 		text_put(out, SLICE("  no clause: the rules that always hold decided\n"));
 	for (size_t i = 0; i < json_array_size(trace); i++)
 		put_trace_entry(out, json_array_get(trace, i), policy);
@@ -380,7 +442,9 @@ static void put_cause(struct text *out, const json_t *record)
 	if (!json_is_object(clause))
 		clause = json_object_get(record, "grant");
 	text_put(out, SLICE("  "));
-	if (json_is_object(clause))
+	if (told_text(clause, "store").len)
+		text_escaped(out, told_text(clause, "text"));
+	else if (json_is_object(clause))
 		text_format(out, "line %lld", (long long)told_number(clause, "line"));
 	else
 		text_escaped(out, told_text(record, "reason"));

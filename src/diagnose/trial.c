@@ -177,6 +177,18 @@ static void answers_add(
 	facts->answer_count += count;
 }
 
+/* Limits that the account carries: no clause asks for them. */
+static void find_limits(const struct trial *trial, struct arena *arena, struct facts *facts)
+{
+	const struct wanted wanted = {.fact = FACT_LIMITS};
+	struct fact_answer answer;
+
+	if (trial->find && facts->account.len && !facts_answer(facts, FACT_LIMITS, SLICE_NONE) &&
+		trial->find(trial->owner, facts, &wanted, 1, arena, &answer) == 1 &&
+		(answer.unknown || answer.text_count))
+		answers_add(facts, &answer, 1, arena);
+}
+
 static void find_facts(const struct policy *policy, const struct trial *trial, struct arena *arena,
 	struct facts *facts)
 {
@@ -287,6 +299,7 @@ static struct trial_result decide_recipient(
 		each[i].has_alias = targets[i].is_alias;
 		each[i].alias = written;
 		find_facts(policy, quotas->trial, arena, &each[i]);
+		find_limits(quotas->trial, arena, &each[i]);
 		quotas_tell(quotas, &each[i]);
 		policy_decide(policy, &each[i], STAGE_END, arena, &decisions[i]);
 	}

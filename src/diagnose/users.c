@@ -49,6 +49,10 @@ void view_user_line(struct text *out, const json_t *account)
 		text_put(out, SLICE("  owns "));
 		put_texts(out, json_object_get(account, "owns"), ", ");
 	}
+	if (json_array_size(json_object_get(account, "limits"))) {
+		text_put(out, SLICE("  at most "));
+		put_texts(out, json_object_get(account, "limits"), ", ");
+	}
 	text_char(out, '\n');
 }
 
@@ -82,6 +86,7 @@ void view_user(struct text *out, const json_t *account)
 		put_row(out, "own name", told_text(account, "login"));
 	put_list(out, "owns", json_object_get(account, "owns"));
 	put_list(out, "groups", json_object_get(account, "groups"));
+	put_list(out, "at most", json_object_get(account, "limits"));
 	put_row(out, "created", told_text(account, "created"));
 	put_row(out, "last used", told_text(account, "last_used"));
 }
@@ -96,6 +101,8 @@ static const struct {
 	{"disown", "does not own that any more", "did not own that"},
 	{"join", "is a member now", "was a member already"},
 	{"leave", "is no member any more", "was no member"},
+	{"limit", "has that limit now", "had that limit already"},
+	{"unlimit", "has that limit no more", "had no limit of its own"},
 	{"enable", "can sign in again", "could sign in already"},
 	{"disable", "cannot sign in any more", "was disabled already"},
 };

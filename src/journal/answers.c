@@ -108,12 +108,21 @@ static bool is_first(const struct facts *facts, size_t at)
 	return true;
 }
 
+/* A clause, or the account's own limit of this number among the fact's. */
+static void put_counted_by(struct text *line, uint32_t clause)
+{
+	if (clause >= ACCOUNT_LIMIT_FIRST)
+		json_put_number(line, SLICE("{\"limit\":"), clause - ACCOUNT_LIMIT_FIRST);
+	else
+		json_put_number(line, SLICE("{\"clause\":"), clause);
+}
+
 static void put_counters(struct text *line, const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->counter_count && i < ANSWERS_SHOWN; i++) {
 		const struct counter_answer *counter = &facts->counters[i];
 		text_put(line, i ? SLICE(",") : SLICE(",\"counter\":["));
-		json_put_number(line, SLICE("{\"clause\":"), counter->clause);
+		put_counted_by(line, counter->clause);
 		if (counter->unknown) {
 			text_put(line, SLICE(",\"unknown\":true}"));
 			continue;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/testing.h"
 #include "base/text.h"
 #include "journal/files.h"
 
@@ -21,13 +22,12 @@
 
 static int folder_make(void **state)
 {
-	char *name = strdup("/tmp/postern-journal-XXXXXX");
+	char name[256];
 	int *folder = malloc(sizeof *folder);
 
-	if (!mkdtemp(name))
+	if (!testing_folder(name, sizeof name, "postern-journal"))
 		return -1;
 	*folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(name);
 	*state = folder;
 	return *folder < 0 ? -1 : 0;
 }

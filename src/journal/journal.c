@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/panic.h"
 
+enum { SAID_MOST = 320 }; /* no address is longer */
 #define PUT(line, literal) text_put((line), SLICE(literal))
 
 static void put_us(struct text *line, int64_t us)
@@ -136,6 +137,20 @@ static void put_trace(struct text *line, const struct decision *decision)
 	text_char(line, ']');
 }
 
+/* In place of a file and a line, the store that said so. */
+static void put_account_limit(struct text *line, const struct journal_decision *d)
+{
+	const struct fact_answer *limits = facts_answer(d->facts, FACT_LIMITS, SLICE_NONE);
+	uint32_t number = d->decision->account_limit;
+
+	PUT(line, ",\"clause\":{\"store\":");
+	text_json(line, limits ? limits->because : SLICE_NONE);
+	json_put_text(line, SLICE(",\"account\":"), d->facts->account);
+	if (limits && number < limits->text_count)
+		json_put_text(line, SLICE(",\"text\":"), limits->texts[number]);
+	text_char(line, '}');
+}
+
 static void put_decided(struct text *line, const struct journal_decision *d)
 {
 	const struct decision *decision = d->decision;
@@ -146,6 +161,8 @@ static void put_decided(struct text *line, const struct journal_decision *d)
 	json_put_known(line, SLICE(",\"reply\":"), d->reply);
 	if (decision->has_clause)
 		put_place(line, SLICE(",\"clause\":"), d->policy, decision->clause);
+	else if (decision->has_account_limit)
+		put_account_limit(line, d);
 }
 
 static void put_line(
@@ -166,6 +183,7 @@ static void put_line(
 		put_place(line, SLICE(",\"grant\":"), d->policy, d->decision->grant);
 	json_put_known(line, SLICE(",\"account\":"), d->facts->account);
 	put_envelope(line, d->facts);
+	json_put_known(line, SLICE(",\"said\":"), slice_part(d->said, 0, SAID_MOST));
 	if (d->message)
 		json_put_id(line, SLICE(",\"message\":"), d->message);
 	put_decided(line, d);

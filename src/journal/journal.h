@@ -20,6 +20,7 @@ struct journal_decision {
 	const struct facts *facts;
 	const struct decision *decision;
 	struct slice reply; /* as sent, without CRLF */
+	struct slice said;  /* by the client, where an address could not be read; or empty */
 	uint64_t message;   /* the message's id where there is one, else 0 */
 	bool tls;
 	int64_t us;          /* what deciding took */

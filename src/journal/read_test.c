@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/id.h"
+#include "base/testing.h"
 #include "base/text.h"
 #include "journal/files.h"
 #include "journal/read.h"
@@ -53,8 +54,7 @@ static int folder_fill(void **state)
 	struct folder *folder = calloc(1, sizeof *folder);
 	struct text line = TEXT_GROWING;
 
-	strcpy(folder->name, "/tmp/postern-journal-XXXXXX");
-	if (!mkdtemp(folder->name))
+	if (!testing_folder(folder->name, sizeof folder->name, "postern-journal"))
 		return -1;
 	folder->fd = open(folder->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct journal_files *files = journal_files_open(folder->fd, 30 * DAY);

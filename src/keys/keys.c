@@ -141,16 +141,18 @@ static void *keys_start(struct role *role)
 	keys->faults = TEXT_GROWING;
 	list_init(&keys->held);
 	list_init(&keys->askers);
-	answers_init(&keys->answers);
+	told_init(&keys->told, role->loop, &(struct told_user){keys_tell, NULL, keys});
 	tickets_begin(keys);
 	return keys;
 }
 
 static void keys_peer(void *state, enum role_name name, unsigned slot, int fd)
 {
+	struct keys *keys = state;
+
 	(void)slot;
 	if (name == ROLE_CONTROL)
-		keys_told_open(state, fd);
+		told_open(&keys->told, fd);
 	else
 		asker_add(state, fd);
 }
@@ -168,7 +170,7 @@ static void keys_stop(void *state)
 	struct role *role = keys->role;
 
 	askers_close(keys);
-	keys_told_close(keys);
+	told_close(&keys->told);
 	timer_clear(&keys->rotation);
 	LIST_EACH (struct held, held, &keys->held, link)
 		held_drop(held);

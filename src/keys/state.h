@@ -4,7 +4,7 @@
 #define KEYS_STATE_H
 
 #include "packets/signing.h"
-#include "role/answers.h"
+#include "role/told.h"
 #include "role/role.h"
 #include "tls/private_key.h"
 
@@ -25,8 +25,7 @@ struct keys {
 	struct signing_tickets tickets;
 	struct timer rotation;
 	wall_ns rotated;
-	struct channel *control; /* NULL: away */
-	struct answers answers;
+	struct told told;
 	uint64_t outcomes[SIGNING_OUTCOMES], unheard; /* unheard: the asker's channel was full */
 	mono_ns window;                               /* begin of the 10 s that are counted */
 	uint64_t in_window, in_last;
@@ -39,7 +38,7 @@ void tickets_begin(struct keys *keys);
 double signing_rate(struct keys *keys); /* a second, over the last whole 10 s */
 
 /* ---- told.c ---- */
-void keys_told_open(struct keys *keys, int fd);
-void keys_told_close(struct keys *keys);
+/* The answer to any question of control. */
+void keys_tell(void *owner, struct slice question, struct text *out);
 
 #endif

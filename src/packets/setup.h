@@ -71,7 +71,7 @@ enum grant_what {
 	GRANT_STATE_FOLDER,    /* queue, control, out: STATE itself */
 	GRANT_ACCOUNTS_FOLDER, /* accounts: STATE/accounts */
 	GRANT_SECRET,          /* edge: STATE/return-path.key, to be read */
-	GRANT_CENSUS,          /* edge: who is connected, over all edges (role/census.h) */
+	GRANT_CENSUS,          /* edge, pop: who is connected, over all of them (role/census.h) */
 	GRANT_KEY,         /* keys: a private key's file; `service` names it, `address` its path */
 	GRANT_CERTIFICATE, /* edge, pop: our own self-signed one; before the first bundle */
 	GRANT_PASSWORD,    /* out: a password file, named by `address` as the configuration does;

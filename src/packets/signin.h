@@ -80,7 +80,7 @@ struct signin_give_up {
 };
 
 enum signin_question {
-	ASK_STANDS,  /* does this account stand (exist, not disabled)? */
+	ASK_STANDS,  /* does this account stand (exist, not disabled)? texts: its own limits */
 	ASK_GROUPS,  /* texts: its groups */
 	ASK_OWNED,   /* texts: its addresses, and `*@domain`; its own name too if that is one */
 	ASK_MAILBOX, /* does somebody have this address? */

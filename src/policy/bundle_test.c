@@ -5,9 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/testing.h"
 #include "policy/testing.h"
 
-static char folder[] = "/tmp/bundle-test-XXXXXX";
+static char folder[64];
 
 static void file_write(const char *name, const char *text)
 {
@@ -25,7 +26,7 @@ static int folder_make(void **state)
 	char path[200];
 
 	(void)state;
-	if (!mkdtemp(folder))
+	if (!testing_folder(folder, sizeof folder, "bundle-test"))
 		return -1;
 	snprintf(path, sizeof path, "%s/conf.d", folder);
 	if (mkdir(path, 0700) != 0)

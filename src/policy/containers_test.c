@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which interfaces lead to containers, over a folder made like /sys/class/net. */
+#include "base/testing.h"
 #include "policy/containers.h"
 #include "policy/testing.h"
 
@@ -33,8 +34,7 @@ static void folders_make(char root[60])
 {
 	char path[200];
 
-	snprintf(root, 60, "/tmp/containers-XXXXXX");
-	assert_non_null(mkdtemp(root));
+	assert_non_null(testing_folder(root, 60, "containers"));
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		snprintf(path, sizeof path, "%s/%s", root, folders[i]);
 		assert_int_equal(mkdir(path, 0700), 0);

@@ -220,6 +220,8 @@ static void decision_tell(struct deciding *d, const struct finding *spoken)
 	decision->stage = spoken->verdict == VERDICT_ACCEPT ? d->q.stage : spoken->stage;
 	decision->has_clause = spoken->has_clause;
 	decision->clause = spoken->clause;
+	decision->has_account_limit = spoken->has_account_limit;
+	decision->account_limit = spoken->account_limit;
 	decision->trace = d->trace;
 	decision->trace_count = d->trace_count;
 }
@@ -234,10 +236,12 @@ void deciding_run(struct deciding *d, const struct policy *policy, const struct 
 	d->sign_in = sign_in_finding(d);
 	d->mailbox = d->at_rcpt ? mailbox_finding(d) : FINDING_NONE;
 	d->denied = d->at_rcpt ? denied_finding(d) : FINDING_NONE;
+	d->quota = d->at_rcpt ? account_limits_finding(&d->q) : FINDING_NONE;
 	struct finding spoken = d->best;
 	finding_weigh(policy, &spoken, d->sign_in);
 	finding_weigh(policy, &spoken, d->mailbox);
 	finding_weigh(policy, &spoken, d->denied);
+	finding_weigh(policy, &spoken, d->quota);
 	decision_tell(d, &spoken);
 }
 
@@ -246,8 +250,9 @@ static bool is_open(const struct deciding *d)
 	for (size_t i = 0; i < d->trace_count; i++)
 		if (d->trace[i].value == UNKNOWN_)
 			return true;
+	bool quota_open = d->quota.verdict == VERDICT_DEFER && !d->quota.has_account_limit;
 	return d->q.excused || (d->sign_in.verdict == VERDICT_DEFER) ||
-	       (d->mailbox.verdict == VERDICT_DEFER);
+	       (d->mailbox.verdict == VERDICT_DEFER) || quota_open;
 }
 
 void policy_decide(const struct policy *policy, const struct facts *facts, enum stage stage,

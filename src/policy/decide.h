@@ -15,6 +15,8 @@ struct finding {
 	struct slice words;
 	bool has_clause;
 	uint32_t clause;
+	bool has_account_limit; /* one of the account's own */
+	uint32_t account_limit;
 };
 #define FINDING_NONE ((struct finding){.verdict = VERDICT_ACCEPT})
 
@@ -27,6 +29,7 @@ struct deciding {
 	struct finding best;    /* of the clauses */
 	struct finding sign_in; /* of the listener: who has not signed in */
 	struct finding mailbox; /* of the recipient itself: unknown, risky */
+	struct finding quota;   /* of the account's own limits */
 	struct finding denied;  /* of a foreign recipient: no grant */
 	enum truth granted;     /* of a foreign recipient */
 	bool pending;           /* a grant that is decided after the data may yet be one */
@@ -49,6 +52,16 @@ struct finding finding_of_clause(
 	struct question *q, const struct clause *clause, enum truth value, enum stage stage);
 /* What rests on a fact that is unknown: 451 with the fact named. */
 struct finding finding_of_unknown(struct question *q, enum fact missing, enum stage stage);
+
+/* "482 of 500 today, next free 14:07"; `counter` may be NULL. */
+struct slice counter_words(
+	struct question *q, const struct counter_answer *counter, uint64_t most, mono_ns period);
+
+/* ---- account_limits.c ---- */
+/* What the account's own limits say of this recipient; of several that are full the first. */
+struct finding account_limits_finding(struct question *q);
+/* Adds the counters that they want to `list`, which has room for ACCOUNT_LIMITS_MAX; how many. */
+size_t account_limits_counters(struct question *q, struct counter_wanted *list);
 
 /* ---- clause_value.c ---- */
 enum stage clause_stage(const struct question *q, const struct clause *clause);

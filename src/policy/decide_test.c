@@ -211,10 +211,10 @@ static void a_grant_ends_after_its_day(void **state)
 	facts.now++;
 	policy_decide(policy, &facts, STAGE_RCPT, arena, &decision);
 	assert_int_equal(decision.reason, REASON_RELAY_DENIED);
-	facts_settle(policy, &facts);
+	facts_settle(policy, &facts, arena);
 	assert_false(facts.trusted);
 	facts.now = 0;
-	facts_settle(policy, &facts);
+	facts_settle(policy, &facts, arena);
 	assert_true(facts.trusted);
 	policy_unref(policy);
 	arena_free(arena);

@@ -96,7 +96,6 @@ static void known_read(struct parser *p, struct domain_row *row)
 		row->known = KNOWN_ACCOUNTS;
 	} else if (parser_word(p, "asked")) {
 		row->known = KNOWN_ASKED;
-		parser_later(p, parser_last(p), LATER_MAILBOXES_ASKED);
 	} else {
 		row->known = KNOWN_LISTED;
 		row->list = parser_list(p, true);
@@ -133,6 +132,18 @@ static void row_add(struct parser *p, struct domain_row row, const struct domain
 	map_put(known, row.name, (void *)(uintptr_t)policy->domains.count);
 }
 
+/* A folder is nobody who could be asked. */
+static void way_read(struct parser *p, struct domain_row *row)
+{
+	const struct token *token = parser_peek(p);
+
+	row->target = parser_target(p);
+	if (!p->failed && row->known == KNOWN_ASKED && row->target.kind == ROUTE_MAILDIR)
+		parser_fail(p, token,
+			SLICE("`mailboxes asked` asks the next hop, and a Maildir has none"),
+			SLICE("`mailboxes \"FILE\"`, `mailboxes accounts` or `any recipient`"));
+}
+
 void domain_statement(struct parser *p)
 {
 	struct domain_names names = {0};
@@ -145,7 +156,7 @@ void domain_statement(struct parser *p)
 	known_read(p, &row);
 	aliases_read(p, &row);
 	parser_need(p, "deliver");
-	row.target = parser_target(p);
+	way_read(p, &row);
 	for (size_t i = 0; i < names.names.count && !p->failed; i++)
 		row_add(p, row, &names.names.at[i]);
 }

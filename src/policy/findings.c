@@ -153,15 +153,14 @@ static struct slice moment_words(struct arena *arena, wall_ns now, wall_ns momen
 	return arena_slice(arena, (struct slice){raw, len});
 }
 
-/* "482 of 500 today, next free 14:07" */
-static struct slice counter_words(struct question *q, const struct clause *clause)
+struct slice counter_words(
+	struct question *q, const struct counter_answer *counter, uint64_t most, mono_ns period)
 {
-	const struct counter_answer *counter = counter_find(q, clause);
-	struct slice span = span_words(q->arena, clause->limit.period);
+	struct slice span = span_words(q->arena, period);
 
 	if (!counter)
-		return arena_format(q->arena, "%llu %.*s", (unsigned long long)clause->limit.most,
-			SLICE_ARGS(span));
+		return arena_format(
+			q->arena, "%llu %.*s", (unsigned long long)most, SLICE_ARGS(span));
 	struct slice free = moment_words(q->arena, q->facts->now, counter->free_at);
 	return arena_format(q->arena, "%llu of %llu %.*s, next free %.*s",
 		(unsigned long long)counter->used, (unsigned long long)counter->most,
@@ -210,7 +209,10 @@ static struct slice first_argument(
 	case ABOUT_AUTHOR_DOMAIN: return facts->from.domain;
 	case ABOUT_CLIENT: return client_words(q);
 	case ABOUT_LIST: return list_name(q, clause);
-	case ABOUT_COUNTER: return clause ? counter_words(q, clause) : SLICE_NONE;
+	case ABOUT_COUNTER:
+		return clause ? counter_words(q, counter_find(q, clause), clause->limit.most,
+					clause->limit.period)
+			      : SLICE_NONE;
 	}
 	return SLICE_NONE;
 }
@@ -305,6 +307,7 @@ static enum reason reason_of_unknown(struct question *q, enum fact fact)
 	case FACT_ACCOUNT:
 	case FACT_GROUPS:
 	case FACT_OWNED:
+	case FACT_LIMITS:
 	case FACT_RECENT_POP:
 	case FACT_COUNTER:
 	case FACT_SCORE:

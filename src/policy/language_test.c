@@ -139,6 +139,7 @@ static void listeners_of_every_service_are_read(void **state)
 			"*2:13: error: another `listen` has this address and port; *"},
 		{"listen control \"/c\" \"/c\"\n", "*1:21: error: another `listen` has*"},
 		{"network lb 10.0.0.1\nlisten smtp \"*:26\" \"*:27\" proxy from lb\n", ""},
+		{"network lb 10.0.0.1\nlisten pop3 \"*:110\" proxy from lb\n", ""},
 		{"listen smtp \"*:26\" proxy from lb\n", "*error: no network is named \"lb\"; *"},
 		{"listen local \"/run/postern/sendmail.sock\"\n", ""},
 		{"listen local \"/a\"\nlisten local \"/a\"\n",
@@ -160,6 +161,10 @@ static void domains_are_read(void **state)
 		{"domain a.example mailboxes asked aliases \"aliases\" deliver smtp "
 		 "\"h.example\"\n",
 			""},
+		{"domain a.example mailboxes asked deliver maildir \"/m/%d/%l\"\n",
+			"*1:42: error: `mailboxes asked` asks the next hop, and a Maildir has "
+			"none; "
+			"*"},
 		{"domain *.a.example any recipient deliver via mx\n", ""},
 		{"domain *.a..example any recipient deliver via mx\n",
 			"*1:8: error: \"*.a..example\" is no domain; *"},
@@ -496,8 +501,6 @@ static const struct {
 	{LATER_JOURNAL_HIDE, "journal hide local parts after 7 days\n", true},
 	{LATER_LMTP_SERVICE, "listen lmtp \"*:24\"\n", false},
 	{LATER_WEB, "listen web \"*:80\"\n", false},
-	{LATER_PROXY_POP, "network a 10.0.0.1\nlisten pop3 \"*:110\" proxy from a\n", false},
-	{LATER_MAILBOXES_ASKED, "domain a.example mailboxes asked deliver via mx\n", false},
 	{LATER_TLS_DANE, "deliver * via mx tls dane\n", false},
 };
 

@@ -218,7 +218,11 @@ size_t policy_nearest(const struct policy *policy, const struct facts *facts, en
 	struct seeking *s = ARENA_NEW(arena, struct seeking);
 	size_t pairs = 0;
 
-	*s = (struct seeking){.policy = policy, .facts = facts, .stage = stage, .arena = arena};
+	*s = (struct seeking){.policy = policy,
+		.facts = facts,
+		.stage = stage,
+		.arena = arena,
+		.was_possible = decision->possible};
 	s->found = ARENA_ARRAY(arena, struct slice, NEAREST_MAX);
 	*nearest = s->found;
 	if (decision->verdict == VERDICT_ACCEPT)

@@ -145,12 +145,8 @@ static void listen_read(struct parser *p, struct listen_line listen)
 /* proxy from NETWORK, for all addresses of the line. */
 static void proxy_read(struct parser *p, enum service service, size_t first)
 {
-	const struct token *token = parser_peek(p);
-
 	if (takes_path(service) || service == SERVICE_WEB || !parser_word(p, "proxy"))
 		return;
-	if (service == SERVICE_POP3 || service == SERVICE_POP3S)
-		parser_later(p, token, LATER_PROXY_POP);
 	parser_need(p, "from");
 	for (size_t i = first; i < p->policy->listens.count && !p->failed; i++) {
 		p->policy->listens.at[i].has_proxy = true;

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "packets/delivery.h"
+#include "policy/account_limits.h"
 #include "policy/bundle.h"
 #include "policy/complaint.h"
 #include "policy/facts.h"
@@ -139,6 +140,8 @@ struct decision {
 	enum stage stage;   /* at which it was decided */
 	bool has_clause;
 	uint32_t clause; /* the one that speaks (a refusal) */
+	bool has_account_limit;
+	uint32_t account_limit; /* instead of a clause: of FACT_LIMITS, by number */
 	bool has_grant;
 	uint32_t grant;                  /* the `relay for` that permitted */
 	bool foreign;                    /* the recipient is not ours */
@@ -253,7 +256,7 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 
 /* Fills the facts that follow from the policy and the other facts (facts.h). policy_decide() finds
  * them itself; this is for whoever writes facts down. */
-void facts_settle(const struct policy *policy, struct facts *facts);
+void facts_settle(const struct policy *policy, struct facts *facts, struct arena *arena);
 
 /* ---- asked backwards ---- */
 
@@ -319,6 +322,16 @@ struct route {
  * true, or an unknown condition: defer with 451 4.3.5. The default is `via mx`. */
 bool policy_route(const struct policy *policy, const struct facts *facts,
 	const struct mailbox *recipient, struct arena *arena, struct route *route) MUST_USE;
+
+/* Where the next hop is asked at RCPT whether it takes mail for a recipient in this domain
+ * (`mailboxes asked`): the way of the domain's own line. `declared`: the name as the `domain` line
+ * has it, "*.example.org". False: nobody is asked. */
+bool policy_asked_way(const struct policy *policy, struct slice domain, struct arena *arena,
+	struct slice *declared, struct route *route) MUST_USE;
+bool policy_asks_next_hop(const struct policy *policy, struct slice domain);
+/* The names of all such `domain` lines, as declared. In `arena`. */
+size_t policy_asked_domains(
+	const struct policy *policy, struct arena *arena, const struct slice **domains);
 
 /* The password files that `login` names, as written, each once. In `arena`. */
 size_t policy_password_files(

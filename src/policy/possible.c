@@ -89,6 +89,8 @@ static void structural_gather(struct trying *t)
 		base_lower(t, mailbox);
 	else if (d->mailbox.verdict == VERDICT_DEFER)
 		item_add(t, (struct item){ITEM_MAILBOX, NULL, mailbox});
+	if (d->quota.has_account_limit)
+		base_lower(t, rank_of(STAGE_RCPT, VERDICT_DEFER));
 	if (d->decision->foreign && d->granted != TRUE_)
 		item_add(t, (struct item){ITEM_DENIED, NULL, rank_of(STAGE_RCPT, VERDICT_REFUSE)});
 }
@@ -275,8 +277,17 @@ static void try_all(struct trying *t)
 	}
 }
 
+static void bound_find(struct trying *t)
+{
+	t->bound = t->found | verdict_of(t->base);
+	for (size_t i = 0; i < t->item_count; i++)
+		if (t->items[i].rank < t->base)
+			t->bound |= verdict_of(t->items[i].rank);
+}
+
 unsigned possible_verdicts(struct deciding *d)
 {
+	const unsigned quota_rank = rank_of(STAGE_RCPT, VERDICT_DEFER);
 	struct arena *arena = d->q.arena;
 	struct trying t = {.d = d, .base = RANK_NONE};
 	const struct certificate_row *certificate;
@@ -287,10 +298,13 @@ unsigned possible_verdicts(struct deciding *d)
 	d->q.assumed = t.chosen;
 	clauses_gather(&t);
 	structural_gather(&t);
-	t.bound = verdict_of(t.base);
-	for (size_t i = 0; i < t.item_count; i++)
-		if (t.items[i].rank < t.base)
-			t.bound |= verdict_of(t.items[i].rank);
+	bound_find(&t);
 	try_all(&t);
+	/* A counter of the account's own limits that nobody could tell: if it were full. */
+	if (d->quota.verdict == VERDICT_DEFER && !d->quota.has_account_limit) {
+		base_lower(&t, quota_rank);
+		bound_find(&t);
+		try_all(&t);
+	}
 	return t.found;
 }

@@ -52,6 +52,12 @@ static const struct {
 	const char *lines, *gateways, *set;
 } rows[] = {
 	{"", "", ""},
+	/* Who is asked about mailboxes lets nobody relay, whatever he says. */
+	{"domain asked.example *.asked.example mailboxes asked deliver smtp \"10.0.0.7\"\n", "",
+		""},
+	{"domain asked.example mailboxes asked deliver via mx\n"
+	 "network a 192.0.2.0/24\nrelay for network a\n",
+		"", "192.0.2.0/24"},
 	{"network a 192.0.2.0/24\nrelay for network a\n", "", "192.0.2.0/24"},
 	{"network a 192.0.2.0/24\nrelay for network a\n", "192.0.2.0 192.0.2.9@docker0 10.0.0.1",
 		"192.0.2.1-192.0.2.8 192.0.2.10-192.0.2.255"},

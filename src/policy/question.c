@@ -222,13 +222,11 @@ enum truth condition_value(struct question *q, uint32_t at)
 
 /* ---- what is written down of it ---- */
 
-void facts_settle(const struct policy *policy, struct facts *facts)
+void facts_settle(const struct policy *policy, struct facts *facts, struct arena *arena)
 {
-	struct arena *arena = arena_new();
 	struct question q = question_of(policy, facts, STAGE_CONNECT, arena);
 
 	facts->trusted = index_trust(&q) == TRUE_;
-	arena_free(arena);
 }
 
 void policy_find_networks(const struct policy *policy, const struct address *client, wall_ns now,
@@ -236,19 +234,21 @@ void policy_find_networks(const struct policy *policy, const struct address *cli
 {
 	struct facts facts = {.has_client = true, .client = *client, .now = now};
 	struct question q = question_of(policy, &facts, STAGE_CONNECT, arena);
-	struct text text = TEXT_GROWING;
+	const struct piece *first = question_piece(&q);
+	size_t most = 0;
 
-	for (const struct piece *piece = question_piece(&q); piece; piece = piece->around) {
+	for (const struct piece *piece = first; piece; piece = piece->around)
+		most += policy->networks.at[piece->network].name.len + 1;
+	struct text text = {.at = arena_bytes(arena, most), .size = most};
+	for (const struct piece *piece = first; piece; piece = piece->around) {
 		if (piece->around && piece_is_in(piece->around, piece->network))
 			continue; /* named by the wider piece */
-		struct slice name = policy->networks.at[piece->network].name;
 		if (text.len > 0)
 			text_char(&text, ' ');
-		text_put(&text, name);
+		text_put(&text, policy->networks.at[piece->network].name);
 	}
-	*names = arena_slice(arena, text_slice(&text));
+	*names = text_slice(&text);
 	*trusted = index_trust(&q) == TRUE_;
-	text_free(&text);
 }
 
 bool policy_favours_client(

@@ -54,17 +54,26 @@ static struct choosing way_choose(struct question *q, struct slice domain)
 
 static struct slice route_key(const struct route *route, struct arena *arena)
 {
-	static const char *const kinds[] = {
-		[ROUTE_MX] = "mx",
-		[ROUTE_HOSTS] = "hosts",
-		[ROUTE_LMTP] = "lmtp",
-		[ROUTE_MAILDIR] = "maildir",
+	static const struct slice kinds[] = {
+		[ROUTE_MX] = {"mx", 2},
+		[ROUTE_HOSTS] = {"hosts", 5},
+		[ROUTE_LMTP] = {"lmtp", 4},
+		[ROUTE_MAILDIR] = {"maildir", 7},
 	};
+	char room[32];
+	struct text numbers = TEXT_FIXED(room);
+
+	text_char(&numbers, ' ');
+	text_number(&numbers, route->port);
+	text_char(&numbers, ' ');
+	text_number(&numbers, (unsigned)route->tls);
+	text_char(&numbers, ' ');
+	text_char(&numbers, ' ');
 	/* What wishes verified TLS never goes over a connection that was opened without, and
 	 * nobody's mail over one signed in as another. */
-	return arena_format(arena, "%s %.*s %u %u %.*s %.*s", kinds[route->kind],
-		SLICE_ARGS(route->target), (unsigned)route->port, (unsigned)route->tls,
-		SLICE_ARGS(route->login), SLICE_ARGS(route->password_file));
+	const struct slice parts[] = {kinds[route->kind], SLICE(" "), route->target,
+		text_slice(&numbers), route->login, SLICE(" "), route->password_file};
+	return arena_join(arena, parts, sizeof parts / sizeof *parts);
 }
 
 static struct route route_of(const struct target *target, struct clause_place place,
@@ -109,6 +118,49 @@ bool policy_route(const struct policy *policy, const struct facts *facts,
 				   arena);
 	return true;
 }
+
+/* ---- who is asked whether a mailbox is known ---- */
+
+static struct slice declared_name(const struct domain_row *row, struct arena *arena)
+{
+	return row->below ? arena_format(arena, "*.%.*s", SLICE_ARGS(row->name)) : row->name;
+}
+
+/* A `deliver` line for a domain of ours depends on the message: none is at hand when it is asked.
+ */
+bool policy_asked_way(const struct policy *policy, struct slice domain, struct arena *arena,
+	struct slice *declared, struct route *route)
+{
+	const struct domain_row *ours = domain_find(policy, domain);
+
+	if (!ours || ours->known != KNOWN_ASKED)
+		return false;
+	*route = route_of(&ours->target, ours->place, domain, true, arena);
+	*declared = declared_name(ours, arena);
+	return ours->target.kind != ROUTE_MAILDIR;
+}
+
+bool policy_asks_next_hop(const struct policy *policy, struct slice domain)
+{
+	const struct domain_row *ours = domain_find(policy, domain);
+
+	return ours && ours->known == KNOWN_ASKED;
+}
+
+size_t policy_asked_domains(
+	const struct policy *policy, struct arena *arena, const struct slice **domains)
+{
+	struct slice *list = ARENA_ARRAY(arena, struct slice, policy->domains.count);
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->domains.count; i++)
+		if (policy->domains.at[i].known == KNOWN_ASKED)
+			list[count++] = declared_name(&policy->domains.at[i], arena);
+	*domains = list;
+	return count;
+}
+
+/* ---- passwords ---- */
 
 static void password_file_add(struct slice file, struct slice *list, size_t *count)
 {

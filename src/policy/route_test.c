@@ -107,9 +107,65 @@ static void messages_of_one_way_share_a_key(void **state)
 	policy_unref(policy);
 }
 
+/* ---- who is asked about mailboxes ---- */
+
+static void asked_shown(const struct policy *policy, struct slice domain, struct arena *arena,
+	char *shown, size_t size)
+{
+	struct route route = {0};
+	struct slice declared = SLICE_NONE;
+	char way[200];
+
+	if (!policy_asked_way(policy, domain, arena, &declared, &route)) {
+		snprintf(shown, size, "nobody");
+		return;
+	}
+	route_text(true, &route, way, sizeof way);
+	snprintf(shown, size, "%.*s: %s", SLICE_ARGS(declared), way);
+}
+
+static void the_way_of_the_domain_that_needs_no_message_is_asked(void **state)
+{
+	static const struct {
+		const char *domain, *expected;
+	} rows[] = {
+		{"a.example", "a.example: hosts 10.0.0.7:25 10.0.0.8:25 25 private"},
+		{"b.example", "b.example: lmtp /run/lmtp 0 private"},
+		{"c.example", "c.example: mx c.example 25 private"},
+		{"x.c.example", "*.c.example: mx x.c.example 25 private"},
+		{"e.example", "nobody"},
+		{"elsewhere.example", "nobody"},
+	};
+	struct policy *policy = test_load(
+		"listen smtp \"*:25\"\nnetwork lab 192.0.2.0/24\n"
+		"domain a.example mailboxes asked deliver smtp \"10.0.0.7\" \"10.0.0.8\"\n"
+		"domain b.example mailboxes asked deliver lmtp \"/run/lmtp\"\n"
+		"domain c.example *.c.example mailboxes asked deliver via mx\n"
+		"domain e.example any recipient deliver via mx\n"
+		"deliver a.example if network lab via \"lab.example\"\n",
+		NULL, 0);
+	struct arena *arena = arena_new();
+	const struct slice *names;
+	char shown[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct slice domain = slice_of(rows[i].domain);
+		asked_shown(policy, domain, arena, shown, sizeof shown);
+		assert_string_equal(shown, rows[i].expected);
+		assert_int_equal(policy_asks_next_hop(policy, domain),
+			strcmp(rows[i].expected, "nobody") != 0);
+	}
+	assert_int_equal(policy_asked_domains(policy, arena, &names), 4);
+	assert_true(slice_is(names[3], SLICE("*.c.example")));
+	arena_free(arena);
+	policy_unref(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_way_of_the_domain_that_needs_no_message_is_asked),
 		cmocka_unit_test(the_most_specific_line_is_chosen),
 		cmocka_unit_test(without_a_line_mail_goes_by_mx_to_public_addresses),
 		cmocka_unit_test(messages_of_one_way_share_a_key),

@@ -28,14 +28,16 @@ static void wanted_grow(struct wanting *w)
 	w->size = size;
 }
 
-/* Counters are asked for by policy_counters(); what was asked without an answer stays unknown. */
+/* Counters are asked for by policy_counters(), an account's own limits with the account; what was
+ * asked without an answer stays unknown. */
 static void want(void *arg, enum fact fact, struct slice argument)
 {
 	struct wanting *w = arg;
 	const struct fact_row *row = fact_row(fact);
 
-	if (!row->asked || fact == FACT_COUNTER || row->stage > w->q->stage ||
-		facts_answer(w->q->facts, fact, argument) || is_wanted(w, fact, argument))
+	if (!row->asked || fact == FACT_COUNTER || fact == FACT_LIMITS ||
+		row->stage > w->q->stage || facts_answer(w->q->facts, fact, argument) ||
+		is_wanted(w, fact, argument))
 		return;
 	if (w->count == w->size)
 		wanted_grow(w);
@@ -224,7 +226,7 @@ size_t policy_counters(const struct policy *policy, const struct facts *facts, s
 {
 	struct question q = question_of(policy, facts, STAGE_RCPT, arena);
 	struct counter_wanted *list =
-		ARENA_ARRAY(arena, struct counter_wanted, policy->limit_count);
+		ARENA_ARRAY(arena, struct counter_wanted, policy->limit_count + ACCOUNT_LIMITS_MAX);
 	size_t count = 0;
 
 	q.memo = arena_alloc(arena, policy->term_count + 1);
@@ -239,6 +241,7 @@ size_t policy_counters(const struct policy *policy, const struct facts *facts, s
 			.recipients = clause->limit.recipients};
 		list[count - 1].again = has_key(list, count - 1, list[count - 1].key);
 	}
+	count += account_limits_counters(&q, list + count);
 	*counters = list;
 	return count;
 }

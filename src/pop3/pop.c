@@ -4,9 +4,136 @@
 
 #include "base/json.h"
 #include "base/panic.h"
+#include "policy/door.h"
 #include "pop3/session.h"
 
-static const mono_ns refusal_within = NS_PER_S;
+static const mono_ns refusal_within = NS_PER_S, press_again = NS_PER_S;
+
+void pop_close(struct pop *pop)
+{
+	panic_if(pop->session_count, "%zu sessions at the end", pop->session_count);
+	timer_clear(&pop->pressure);
+	census_close(pop->census);
+	policy_unref(pop->policy);
+}
+
+void pop_use_policy(struct pop *pop, struct policy *policy)
+{
+	policy_unref(pop->policy);
+	pop->policy = policy;
+}
+
+/* ---- who is let in ---- */
+
+struct slice pop_reason_words(enum reason reason)
+{
+	if (reason == REASON_SHUTTING_DOWN)
+		return SLICE("shutting down");
+	if (reason == REASON_TOO_MANY_FROM_ADDRESS)
+		return SLICE("too many connections from your address");
+	if (reason == REASON_TOO_OFTEN_FROM_ADDRESS)
+		return SLICE("too many connections a minute from your address");
+	return SLICE("too many connections; try again later");
+}
+
+/* 0: nobody is pressed. */
+static mono_ns patience_now(const struct pop *pop)
+{
+	return admission_patience(pop->census, policy_settings(pop->policy)->limits.connections);
+}
+
+/* Who has signed in keeps its place, and who is counted by its network takes none from others. */
+static bool stands_still(const struct pop_session *session, mono_ns patience)
+{
+	return session->waiting && !session->drop && !session->pressed &&
+	       session->admission.among_all &&
+	       loop_mono(session->pop->loop) - session->heard >= patience;
+}
+
+/* The sessions stand in the order in which they came. */
+static void press(struct timer *timer)
+{
+	struct pop *pop = LIST_OBJECT(struct pop, timer, pressure);
+	mono_ns patience = patience_now(pop);
+	uint64_t left =
+		admission_excess(pop->census, policy_settings(pop->policy)->limits.connections);
+
+	if (!patience || !pop->session_count)
+		return;
+	LIST_EACH (struct pop_session, session, &pop->sessions, link) {
+		if (!left || !stands_still(session, patience))
+			continue;
+		session->pressed = true;
+		task_cancel(session->task);
+		left--;
+	}
+	timer_set(timer, loop_mono(pop->loop) + press_again);
+}
+
+enum reason pop_admit(
+	struct pop *pop, const struct address *from, bool implicit_tls, struct admission *admission)
+{
+	struct arena *arena = arena_new();
+	const struct door door = {
+		pop->census, pop->policy, loop_mono(pop->loop), loop_wall(pop->loop), arena};
+	enum reason reason = policy_admit(&door, from,
+		slice_of(service_text(implicit_tls ? SERVICE_POP3S : SERVICE_POP3)), admission);
+
+	arena_free(arena);
+	if (pop->pressure.at == NEVER && patience_now(pop))
+		timer_set(&pop->pressure, loop_mono(pop->loop) + press_again);
+	return reason;
+}
+
+/* Said without TLS to a client of pop3s too: it cannot read it, and sees the connection end. */
+static void turn_away(struct task *task, struct pop *pop, struct io *client, bool implicit_tls,
+	enum reason reason)
+{
+	char line[128];
+	struct text words = TEXT_FIXED(line);
+	mono_ns outer = task_limit(task, refusal_within);
+
+	pop->tally.turned_away++;
+	text_put(&words, SLICE("-ERR [SYS/TEMP] "));
+	text_put(&words, pop_reason_words(reason));
+	text_put(&words, SLICE("\r\n"));
+	if (!implicit_tls) {
+		enum io_end end = io_write(task, client, text_slice(&words));
+		(void)end; /* it may have gone already */
+	}
+	task_restore(task, outer);
+	io_close(client);
+}
+
+static enum reason let_in(
+	struct pop *pop, const struct arrival_place *place, struct pop_arrival *arrival)
+{
+	if (pop->stopping)
+		return REASON_SHUTTING_DOWN;
+	arrival->proxied =
+		policy_proxy_is_due(pop->policy, place->service, &place->at, &arrival->from);
+	if (arrival->proxied)
+		return REASON_NONE; /* its clients are counted, when it has said who they are */
+	return pop_admit(pop, &arrival->from, arrival->implicit_tls, &arrival->admission);
+}
+
+void pop_welcome(struct task *task, struct pop *pop, struct io *client, const struct address *from,
+	const struct arrival_place *place)
+{
+	struct pop_arrival arrival = {.from = *from,
+		.implicit_tls = slice_is(place->service, slice_of(service_text(SERVICE_POP3S)))};
+	enum reason reason = let_in(pop, place, &arrival);
+
+	if (reason == REASON_NONE && pop_session_start(pop, client, &arrival))
+		return;
+	if (reason == REASON_NONE) {
+		admission_leave(pop->census, &arrival.admission);
+		reason = REASON_TOO_MANY_CONNECTIONS;
+	}
+	turn_away(task, pop, client, arrival.implicit_tls, reason);
+}
+
+/* ---- the life ---- */
 
 void pop_open(struct pop *pop, struct loop *loop, unsigned id_slot, const struct pop_doors *doors,
 	struct offload *threads)
@@ -18,43 +145,7 @@ void pop_open(struct pop *pop, struct loop *loop, unsigned id_slot, const struct
 		.base = {.fd = -1}};
 	list_init(&pop->sessions);
 	gate_init(&pop->emptied);
-}
-
-void pop_close(struct pop *pop)
-{
-	panic_if(pop->session_count, "%zu sessions at the end", pop->session_count);
-	policy_unref(pop->policy);
-}
-
-void pop_use_policy(struct pop *pop, struct policy *policy)
-{
-	policy_unref(pop->policy);
-	pop->policy = policy;
-}
-
-/* Said without TLS to a client of pop3s too: it cannot read it, and sees the connection end. */
-static void turn_away(struct task *task, struct io *client, bool implicit_tls, struct slice words)
-{
-	mono_ns outer = task_limit(task, refusal_within);
-
-	if (!implicit_tls) {
-		enum io_end end = io_write(task, client, words);
-		(void)end; /* it may have gone already */
-	}
-	task_restore(task, outer);
-	io_close(client);
-}
-
-void pop_welcome(struct task *task, struct pop *pop, struct io *client, const struct address *from,
-	bool implicit_tls)
-{
-	uint64_t most = policy_settings(pop->policy)->limits.connections;
-
-	if (pop->stopping)
-		turn_away(task, client, implicit_tls, SLICE("-ERR [SYS/TEMP] shutting down\r\n"));
-	else if (pop->session_count >= most || !pop_session_start(pop, client, from, implicit_tls))
-		turn_away(task, client, implicit_tls,
-			SLICE("-ERR [SYS/TEMP] too many connections; try again later\r\n"));
+	timer_init(&pop->pressure, loop, press);
 }
 
 void pop_stop(struct pop *pop)
@@ -82,6 +173,7 @@ void pop_tell_status(const struct pop *pop, struct text *out)
 		slice_of(policy_hash(pop->policy)));
 	json_put_number(out, SLICE(",\"open_sessions\":"), pop->session_count);
 	json_put_number(out, SLICE(",\"sessions\":"), tally->sessions);
+	json_put_number(out, SLICE(",\"turned_away\":"), tally->turned_away);
 	json_put_number(out, SLICE(",\"signed_in\":"), tally->signed_in);
 	json_put_number(out, SLICE(",\"wrong\":"), tally->wrong);
 	json_put_number(out, SLICE(",\"in_use\":"), tally->in_use);

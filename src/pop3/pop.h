@@ -6,7 +6,8 @@
  *	struct pop pop;
  *	pop_open(&pop, loop, id_slot, &doors);
  *	pop_use_policy(&pop, policy);
- *	pop_welcome(task, &pop, client, &from, true);       for each connection
+ *	pop.census = …;
+ *	pop_welcome(task, &pop, client, &from, &place);     for each connection
  *	pop_stop(&pop); … pop_close(&pop);
  */
 #ifndef POP3_POP_H
@@ -16,6 +17,8 @@
 #include "base/id.h"
 #include "deliver/maildir.h"
 #include "policy/policy.h"
+#include "role/admission.h"
+#include "role/listening.h"
 #include "role/role.h"
 #include "run/offload.h"
 #include "tls/tls.h"
@@ -53,7 +56,8 @@ struct pop_doors {
 };
 
 struct pop_tally {
-	uint64_t sessions, signed_in, wrong, in_use, retrieved, octets, deleted, failed;
+	uint64_t sessions, turned_away, signed_in, wrong, in_use, retrieved, octets, deleted,
+		failed;
 };
 
 struct pop {
@@ -62,6 +66,9 @@ struct pop {
 	struct offload *threads; /* for what touches a disk */
 	const struct pop_doors *doors;
 	struct maildir_base base; /* of Maildirs below the state folder */
+	struct census
+		*census; /* who is connected, over all processes; set before the first comes */
+	struct timer pressure; /* set while too many are */
 	struct id_source ids;
 	struct list sessions;
 	size_t session_count; /* those whose task has not run yet too */
@@ -78,7 +85,7 @@ void pop_close(struct pop *pop); /* every session has ended */
 void pop_use_policy(struct pop *pop, struct policy *policy);
 /* A client has connected: starts a session, or says why not and closes. Owns `client`. */
 void pop_welcome(struct task *task, struct pop *pop, struct io *client, const struct address *from,
-	bool implicit_tls);
+	const struct arrival_place *place);
 void pop_stop(struct pop *pop);     /* no new sessions; those that wait for a command end */
 void pop_stop_now(struct pop *pop); /* the grace is over: all of them */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "policy/door.h"
 #include "policy/tls_files.h"
 #include "pop3/process.h"
 
@@ -49,6 +50,14 @@ static enum tls_end encrypt(struct task *task, void *owner, struct stream *strea
 	return tls_accept(task, process->tls, stream, tls, why);
 }
 
+static void welcome(struct task *task, void *owner, const struct arrival_place *place,
+	struct io *client, const struct address *from)
+{
+	struct pop_process *process = owner;
+
+	pop_welcome(task, &process->pop, client, from, place);
+}
+
 /* ---- the life ---- */
 
 static void *pop_start(struct role *role)
@@ -71,8 +80,10 @@ static void *pop_start(struct role *role)
 		.told = pop_told,
 		.failed = pop_failed,
 	};
-	list_init(&process->listeners);
-	answers_init(&process->answers);
+	listening_init(&process->listening, role->loop,
+		&(struct listening_user){
+			.service = policy_service, .welcome = welcome, .owner = process});
+	told_init(&process->told, role->loop, &(struct told_user){pop_tell, NULL, process});
 	process->asker = asker_open(role->loop);
 	process->tls = tls_open(role->loop, &why);
 	panic_if(!process->tls, "no TLS: %.*s", SLICE_ARGS(text_slice(&why)));
@@ -130,7 +141,7 @@ static void pop_peer(void *state, enum role_name name, unsigned slot, int fd)
 	else if (name == ROLE_KEYS)
 		tls_keys_peer(process->tls, fd);
 	else if (name == ROLE_CONTROL)
-		pop_control_open(process, fd);
+		told_open(&process->told, fd);
 	else
 		close(fd);
 }
@@ -144,14 +155,24 @@ static void take_base(struct pop_process *process, const struct setup_grant *gra
 	process->pop.base = (struct maildir_base){process->base_path, fd};
 }
 
+/* The last column; those before are the edges'. */
+static void take_census(struct pop_process *process, int fd)
+{
+	process->pop.census = census_open(fd, CENSUS_LAST);
+	panic_if(!process->pop.census, "the count of connections cannot be mapped");
+	close(fd);
+}
+
 static void pop_grant(void *state, const struct setup_grant *what, int fd)
 {
 	struct pop_process *process = state;
 
 	if (what->what == GRANT_LISTENER)
-		pop_listener_add(process, what, fd);
+		listening_add(&process->listening, what, fd);
 	else if (what->what == GRANT_STATE_FOLDER)
 		take_base(process, what, fd);
+	else if (what->what == GRANT_CENSUS)
+		take_census(process, fd);
 	else if (what->what == GRANT_CERTIFICATE)
 		tls_take_self_signed(process->tls, fd);
 	else
@@ -160,24 +181,24 @@ static void pop_grant(void *state, const struct setup_grant *what, int fd)
 
 static void pop_revoke(void *state, const struct setup_grant *what)
 {
-	pop_listener_end(state, what);
+	struct pop_process *process = state;
+
+	listening_remove(&process->listening, what);
 }
 
 static void pop_go(void *state)
 {
 	struct pop_process *process = state;
 
-	panic_if(!process->pop.policy, "pop without a policy");
-	process->at_work = true;
-	pop_listeners_start(process);
+	panic_if(!process->pop.policy || !process->pop.census,
+		"pop without a policy or a count of connections");
+	listening_begin(&process->listening);
 	role_is_ready(process->role);
 }
 
 static void process_close(struct pop_process *process)
 {
-	if (process->control)
-		channel_drain(process->control);
-	pop_control_close(process);
+	told_close(&process->told);
 	asker_close(process->asker);
 	tls_contexts_drop(process->contexts);
 	tls_close(process->tls);
@@ -214,7 +235,7 @@ static void stop_run(struct task *task, void *arg)
 	pop_stop_now(pop);
 	while (pop->session_count && gate_wait(task, &pop->emptied, "last words") == WAIT_READY)
 		;
-	while (!list_is_empty(&process->listeners) && task_yield(task) == WAIT_READY)
+	while (!listening_is_over(&process->listening) && task_yield(task) == WAIT_READY)
 		;
 	struct role *role = process->role;
 	process_close(process);
@@ -225,7 +246,7 @@ static void pop_stop_role(void *state)
 {
 	struct pop_process *process = state;
 
-	pop_listeners_end(process);
+	listening_end(&process->listening);
 	pop_stop(&process->pop);
 	panic_if(!task_start(process->role->loop, "stop", stop_run, process),
 		"no memory for an orderly end");

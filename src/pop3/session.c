@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "role/proxied.h"
 
 enum {
 	LINE_MOST = 4200,      /* a response of SASL_MESSAGE_MAX octets in base 64; RFC 2449: 255 */
@@ -129,6 +130,7 @@ static enum line hear_line(
 	session->waiting = true;
 	enum line heard = stream_line(task, session->stream, most, line);
 	session->waiting = false;
+	session->heard = loop_mono(session->pop->loop);
 	task_restore(task, outer);
 	return heard;
 }
@@ -162,7 +164,9 @@ static void take_end(struct pop_session *session, enum line heard)
 		pop_part(session, SLICE_NONE, SLICE("silent for too long; nothing was deleted"));
 		break;
 	case LINE_CANCELLED:
-		pop_part(session, SLICE("SYS/TEMP"), SLICE("shutting down; nothing was deleted"));
+		pop_part(session, SLICE("SYS/TEMP"),
+			session->pressed ? SLICE("too many wait for a place; sign in sooner")
+					 : SLICE("shutting down; nothing was deleted"));
 		break;
 	}
 }
@@ -273,9 +277,10 @@ struct farewell {
 	struct stream *stream;
 	struct tls_session *tls;
 	bool broken;
+	struct admission admission;
 };
 
-static void say_last_words(struct task *task, const struct farewell *farewell)
+static void say_last_words(struct task *task, struct farewell *farewell)
 {
 	struct pop *pop = farewell->pop;
 
@@ -287,6 +292,7 @@ static void say_last_words(struct task *task, const struct farewell *farewell)
 	}
 	tls_session_end(farewell->tls);
 	stream_close(farewell->stream);
+	admission_leave(pop->census, &farewell->admission);
 	if (--pop->session_count == 0)
 		gate_open(&pop->emptied);
 }
@@ -301,7 +307,8 @@ static void farewell_run(struct task *task, void *arg)
 
 static void part(struct task *task, struct pop_session *session)
 {
-	struct farewell farewell = {session->pop, session->stream, session->tls, session->broken};
+	struct farewell farewell = {
+		session->pop, session->stream, session->tls, session->broken, session->admission};
 	struct farewell *left;
 
 	maildrop_close(session->drop);
@@ -318,8 +325,7 @@ static void part(struct task *task, struct pop_session *session)
 struct newcomer {
 	struct pop *pop;
 	struct io *client;
-	struct address from;
-	bool implicit_tls;
+	struct pop_arrival arrival;
 };
 
 static void session_begin(struct pop_session *session, struct task *task, struct newcomer *newcomer)
@@ -330,8 +336,10 @@ static void session_begin(struct pop_session *session, struct task *task, struct
 		.pop = pop,
 		.task = task,
 		.stream = stream_open(newcomer->client),
-		.client = newcomer->from,
-		.implicit_tls = newcomer->implicit_tls,
+		.client = newcomer->arrival.from,
+		.admission = newcomer->arrival.admission,
+		.implicit_tls = newcomer->arrival.implicit_tls,
+		.heard = loop_mono(pop->loop),
 		.id = id_next(&pop->ids, loop_wall(pop->loop)),
 		.since = loop_wall(pop->loop),
 	};
@@ -340,27 +348,50 @@ static void session_begin(struct pop_session *session, struct task *task, struct
 	pop->tally.sessions++;
 }
 
+/* A client behind a proxy is counted when it is known who it is; what is wrong with that is said
+ * without TLS. False: it is not let in. */
+static bool hear_proxy(struct task *task, struct pop_session *session)
+{
+	const char *why;
+	enum reason reason = REASON_NONE;
+
+	session->waiting = true;
+	enum proxied heard = proxied_hear(task, stream_io(session->stream), &session->client, &why);
+	session->waiting = false;
+	if (heard == PROXIED)
+		reason = pop_admit(
+			session->pop, &session->client, session->implicit_tls, &session->admission);
+	if (heard == PROXIED && reason == REASON_NONE)
+		return true;
+	session->pop->tally.turned_away++;
+	session->broken = heard == PROXIED_GONE || session->implicit_tls;
+	pop_part(session, SLICE("SYS/TEMP"),
+		heard == PROXIED ? pop_reason_words(reason) : SLICE("no PROXY header"));
+	return false;
+}
+
 static void session_run(struct task *task, void *arg)
 {
+	bool proxied = ((struct newcomer *)arg)->arrival.proxied;
 	struct pop_session session;
 
 	session_begin(&session, task, arg);
-	if (session.implicit_tls && !encrypt_at_once(task, &session)) {
-		session.broken = true;
-	} else {
-		greet(&session);
-		converse(task, &session);
+	if (!proxied || hear_proxy(task, &session)) {
+		session.broken = session.implicit_tls && !encrypt_at_once(task, &session);
+		if (!session.broken) {
+			greet(&session);
+			converse(task, &session);
+		}
 	}
 	part(task, &session);
 }
 
-bool pop_session_start(
-	struct pop *pop, struct io *client, const struct address *from, bool implicit_tls)
+bool pop_session_start(struct pop *pop, struct io *client, const struct pop_arrival *arrival)
 {
 	struct newcomer *newcomer = malloc(sizeof *newcomer);
 
 	panic_if(!newcomer, "no memory for a session");
-	*newcomer = (struct newcomer){pop, client, *from, implicit_tls};
+	*newcomer = (struct newcomer){pop, client, *arrival};
 	if (!task_start(pop->loop, "pop", session_run, newcomer)) {
 		free(newcomer);
 		return false;

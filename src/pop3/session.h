@@ -25,7 +25,10 @@ struct pop_session {
 	uint64_t id;
 	wall_ns since;
 	uint64_t errors, no_ops;
+	struct admission admission;
+	mono_ns heard; /* when it last said something */
 	bool implicit_tls, encrypted;
+	bool pressed; /* ended, since it kept a place that others need */
 	bool waiting; /* for a command */
 	bool ending;  /* nothing is read any more */
 	bool broken;  /* nothing is said any more: what was begun must not look whole */
@@ -35,9 +38,19 @@ struct pop_session {
 	char name[POP_NAME_MAX]; /* of USER; then the account's */
 };
 
+struct pop_arrival {
+	struct address from;
+	bool implicit_tls;
+	bool proxied; /* who comes has to say first for whom it speaks */
+	struct admission admission;
+};
 /* False when no task can be had; the io is then still the caller's. */
 bool pop_session_start(
-	struct pop *pop, struct io *client, const struct address *from, bool implicit_tls) MUST_USE;
+	struct pop *pop, struct io *client, const struct pop_arrival *arrival) MUST_USE;
+/* REASON_NONE: the client is counted (pop.c). */
+enum reason pop_admit(struct pop *pop, const struct address *from, bool implicit_tls,
+	struct admission *admission);
+struct slice pop_reason_words(enum reason reason);
 
 /* "+OK words", and "-ERR [CODE] words" where `code` is not empty (RFC 2449 section 8). */
 void pop_say(struct pop_session *session, struct slice words);

@@ -138,6 +138,10 @@ static int setup(void **state)
 	mailbox_make(&house.folder, "/example.org/alice");
 	pop_open(&house.pop, house.loop, 1, &house.doors, house.pool);
 	pop_use_policy(&house.pop, policy_of(&house.folder));
+	int census = census_new(1);
+	house.pop.census = census_open(census, CENSUS_LAST);
+	close(census);
+	assert_non_null(house.pop.census);
 	*state = &house;
 	return 0;
 }
@@ -186,7 +190,9 @@ static void client_run(struct task *task, void *arg)
 	address_parse(SLICE("192.0.2.1"), &from);
 	sim_pair(house->loop, &theirs, &mine);
 	sim_set_chunk(theirs, client->chunk);
-	pop_welcome(task, &house->pop, theirs, &from, client->implicit_tls);
+	struct arrival_place place = {
+		.service = client->implicit_tls ? SLICE("pop3s") : SLICE("pop3")};
+	pop_welcome(task, &house->pop, theirs, &from, &place);
 	client_hear(task, mine, client);
 	for (const char *const *part = client->parts; *part; part++) {
 		if (io_write(task, mine, slice_of(*part)) != IO_DONE)
@@ -538,6 +544,49 @@ static void vanish_run(struct task *task, void *arg)
 	}
 }
 
+/* Of 20,000 places (the default) so many are taken by others. */
+static void crowd(struct house *house, unsigned others)
+{
+	while (others-- > 0)
+		census_add(house->pop.census);
+}
+
+static void who_does_not_sign_in_gives_its_place_up_when_there_are_many(void **state)
+{
+	static const char *const silent[] = {"CAPA\r\n", NULL};
+	static const char *const reader[] = {
+		"USER alice@example.org\r\nPASS right\r\n", "", "", "NOOP\r\nQUIT\r\n", NULL};
+	struct house *house = *state;
+	struct client stranger = {house, silent, .pause = 15 * NS_PER_S};
+	struct client alice = {house, reader, .implicit_tls = true, .pause = 8 * NS_PER_S};
+
+	crowd(house, 18100);
+	client_start(&stranger);
+	client_start(&alice);
+	loop_run(house->loop);
+	assert_true(slice_ends_nocase(text_slice(&stranger.heard),
+		SLICE("-ERR [SYS/TEMP] too many wait for a place; sign in sooner\r\n")));
+	assert_non_null(memmem(alice.heard.at, alice.heard.len, "+OK", 3));
+	assert_null(memmem(alice.heard.at, alice.heard.len, "-ERR", 4));
+	assert_int_equal(census_total(house->pop.census), 18100);
+	text_free(&stranger.heard);
+	text_free(&alice.heard);
+}
+
+static void the_last_places_are_not_for_strangers(void **state)
+{
+	static const char *const nothing[] = {NULL};
+	struct house *house = *state;
+	struct client client = {house, nothing};
+
+	crowd(house, 19000);
+	client_start(&client);
+	loop_run(house->loop);
+	heard_is(&client, "-ERR [SYS/TEMP] too many connections; try again later\r\n");
+	assert_int_equal(census_total(house->pop.census), 19000);
+	assert_int_equal(house->pop.tally.turned_away, 1);
+}
+
 static void a_message_that_vanishes_is_said_to_be_gone(void **state)
 {
 	struct house *house = *state;
@@ -577,6 +626,8 @@ int main(void)
 		TEST(silence_ends_a_session_after_ten_minutes),
 		TEST(stopping_ends_those_who_wait_and_deletes_nothing),
 		TEST(a_message_that_vanishes_is_said_to_be_gone),
+		TEST(who_does_not_sign_in_gives_its_place_up_when_there_are_many),
+		TEST(the_last_places_are_not_for_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

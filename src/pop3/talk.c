@@ -2,37 +2,10 @@
 /* What the role says to control and hears from it: sign-ins for the journal, answers to `status`
  * and `sessions`. Read process.h first. */
 #include <jansson.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "journal/journal.h"
-#include "packets/report.h"
 #include "pop3/process.h"
-
-/* ---- the journal ---- */
-
-static bool tell_dropped(struct pop_process *process)
-{
-	char body[sizeof(uint64_t)];
-	struct writer out = writer_over(body, sizeof body);
-
-	if (!process->dropped)
-		return true;
-	report_count_write(&out, process->dropped);
-	if (channel_send(process->control, REPORT_DROPPED, writer_slice(&out), -1) != SENT)
-		return false;
-	process->dropped = 0;
-	return true;
-}
-
-/* A line that cannot be handed over is dropped and counted, never waited for. */
-static void record(struct pop_process *process, struct slice line)
-{
-	bool taken = process->control && line.len <= CHANNEL_BODY_MAX && tell_dropped(process) &&
-		     channel_send(process->control, REPORT_LINE, line, -1) == SENT;
-
-	process->dropped += !taken;
-}
 
 /* ---- sign-ins ---- */
 
@@ -88,7 +61,7 @@ void pop_told(void *owner, const struct pop_signin *signin)
 
 	text_clear(&process->line);
 	journal_write_auth(&process->line, &auth);
-	record(process, text_slice(&process->line));
+	told_record(&process->told, text_slice(&process->line));
 	log_signin(process, &auth);
 }
 
@@ -113,8 +86,9 @@ static void tell_status(struct pop_process *process, struct text *out)
 	text_char(out, '}');
 }
 
-static void answer(struct pop_process *process, struct slice question, struct text *out)
+void pop_tell(void *owner, struct slice question, struct text *out)
 {
+	struct pop_process *process = owner;
 	json_t *json = json_loadb(question.at ? question.at : "", question.len, 0, NULL);
 	struct slice ask = slice_of(json_string_value(json_object_get(json, "ask")));
 
@@ -125,47 +99,4 @@ static void answer(struct pop_process *process, struct slice question, struct te
 	else
 		text_put(out, SLICE("{\"error\":\"pop answers status and sessions\"}"));
 	json_decref(json);
-}
-
-static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
-{
-	struct pop_process *process = owner;
-	struct report_ask ask;
-
-	if (fd >= 0)
-		close(fd); /* control has none to give */
-	if (type != REPORT_ASK || !report_ask_read(body, &ask))
-		return;
-	struct text *words = answers_begin(&process->answers, ask.request);
-	if (words)
-		answer(process, ask.question, words);
-	answers_pump(&process->answers, channel);
-}
-
-static void drained(void *owner, struct channel *channel)
-{
-	struct pop_process *process = owner;
-
-	answers_pump(&process->answers, channel);
-}
-
-static void gone(void *owner, struct channel *channel)
-{
-	(void)channel;
-	pop_control_close(owner);
-}
-
-void pop_control_open(struct pop_process *process, int fd)
-{
-	pop_control_close(process); /* one that died is given again */
-	process->control = channel_open(process->role->loop, fd,
-		(struct channel_user){
-			.receive = receive, .gone = gone, .drained = drained, .owner = process});
-}
-
-void pop_control_close(struct pop_process *process)
-{
-	channel_close(process->control);
-	process->control = NULL;
-	answers_drop(&process->answers);
 }

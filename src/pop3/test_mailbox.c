@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "base/testing.h"
 
 enum { PATH_ROOM = 500 };
 
@@ -29,8 +30,8 @@ void mailbox_make(struct mailbox_folder *folder, const char *below)
 	static const char *const inside[] = {"new", "cur", "tmp"};
 	char path[PATH_ROOM];
 
-	snprintf(folder->top, sizeof folder->top, "/tmp/postern-pop-XXXXXX");
-	panic_if(!mkdtemp(folder->top), "no folder for a test");
+	panic_if(!testing_folder(folder->top, sizeof folder->top, "postern-pop"),
+		"no folder for a test");
 	for (const char *at = below; *at; at++)
 		if (*at == '/' && at != below) {
 			snprintf(

@@ -105,7 +105,11 @@ struct census *census_open(int fd, unsigned column)
 {
 	uint64_t columns = 0;
 
-	if (!file_is_census(fd, &columns) || column >= columns)
+	if (!file_is_census(fd, &columns) || columns == 0)
+		return NULL;
+	if (column == CENSUS_LAST)
+		column = (unsigned)columns - 1;
+	if (column >= columns)
 		return NULL;
 	char *at = mmap(NULL, file_size(columns), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)

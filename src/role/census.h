@@ -13,7 +13,7 @@
  * with no open connection that was used longest ago is forgotten, its minute with it; if all 32
  * have open connections the newcomer is let in uncounted (`census_enter()` says so).
  *
- *	int fd = census_new(edges);                                       the supervisor
+ *	int fd = census_new(edges + 1);                     the supervisor: edges, then pop
  *	struct census *census = census_open(fd, slot);                    a process
  *	uint64_t key = census_key_of_address(census, &from);
  *	if (census_enter(census, key, now, 50, 300) == CENSUS_ENTERED) … census_leave(census, key);
@@ -30,6 +30,7 @@ struct census;
 int census_new(unsigned columns);
 void census_clear(int fd, unsigned column); /* whose process has ended */
 
+enum { CENSUS_LAST = UINT16_MAX }; /* as a column: the last one */
 /* NULL where `fd` is no file of census_new() or has no such column. `fd` stays the caller's. */
 struct census *census_open(int fd, unsigned column);
 void census_close(struct census *census); /* NULL is fine */

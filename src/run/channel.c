@@ -29,6 +29,7 @@ struct packet {
 	struct list link;
 	struct writer out;
 	int fd;
+	bool secret; /* overwritten at its end */
 	char bytes[];
 };
 
@@ -36,6 +37,8 @@ struct channel {
 	struct watch watch;
 	struct turn_end sending, receiving; /* what is queued; what one turn left in the socket */
 	struct timer shortage;              /* the kernel had no room: tried again */
+	struct timer gathering;             /* what is queued waits for more */
+	mono_ns patience;                   /* so long; 0: not at all */
 	struct channel_user user;
 	struct list queue; /* of packets */
 	size_t queued;
@@ -43,6 +46,7 @@ struct channel {
 	bool broken;  /* nothing can be sent any more */
 	bool over;    /* `gone` was said */
 	bool inside;  /* a function of the user runs */
+	bool secret;  /* what is being received is overwritten afterwards */
 };
 
 bool channel_pair(int fds[2])
@@ -57,13 +61,36 @@ size_t channel_queued(const struct channel *channel)
 
 /* --- sending --- */
 
+/* One whole packet is kept for the next that is begun. */
+static void packet_free(struct loop *loop, struct packet *packet)
+{
+	if (packet->out.size == CHANNEL_PACKET_MAX && !loop->packet)
+		loop->packet = packet;
+	else
+		free(packet);
+}
+
+static struct packet *packet_memory(struct loop *loop, size_t size)
+{
+	struct packet *packet = size == CHANNEL_PACKET_MAX ? loop->packet : NULL;
+
+	if (packet)
+		loop->packet = NULL;
+	else
+		packet = malloc(sizeof *packet + size);
+	panic_if(!packet, "no memory for a packet");
+	return packet;
+}
+
 static void packet_drop(struct channel *channel, struct packet *packet)
 {
 	channel->queued -= packet->out.len;
 	list_remove(&packet->link);
 	if (packet->fd >= 0)
 		close(packet->fd);
-	free(packet);
+	if (packet->secret)
+		explicit_bzero(packet->bytes, packet->out.len);
+	packet_free(channel->watch.loop, packet);
 }
 
 static void drop_all(struct channel *channel)
@@ -122,6 +149,7 @@ static void shortage_over(struct timer *timer)
  * channel of which one direction is silent would be waited for for ever. */
 static void send_queue(struct channel *channel)
 {
+	timer_clear(&channel->gathering);
 	while (!list_is_empty(&channel->queue)) {
 		struct packet *packet = LIST_OBJECT(struct packet, channel->queue.next, link);
 		if (packet_send(channel->watch.fd, packet)) {
@@ -156,10 +184,10 @@ static void say_drained(struct channel *channel)
 
 static struct packet *packet_new(struct channel *channel, size_t size)
 {
-	struct packet *packet = malloc(sizeof *packet + size);
+	struct packet *packet = packet_memory(channel->watch.loop, size);
 
-	panic_if(!packet, "no memory for a packet");
 	packet->fd = -1;
+	packet->secret = false;
 	packet->out = writer_over(packet->bytes, size);
 	list_append(&channel->queue, &packet->link);
 	return packet;
@@ -173,6 +201,23 @@ static struct packet *packet_with_room(struct channel *channel, size_t size)
 		last->out.size - last->out.len >= size)
 		return last;
 	return packet_new(channel, CHANNEL_PACKET_MAX);
+}
+
+static void gathered(struct timer *timer)
+{
+	struct channel *channel = LIST_OBJECT(struct channel, timer, gathering);
+
+	loop_at_turn_end(channel->watch.loop, &channel->sending);
+}
+
+static void send_soon(struct channel *channel)
+{
+	struct loop *loop = channel->watch.loop;
+
+	if (channel->patience == 0 || channel->queued >= CHANNEL_PACKET_MAX)
+		loop_at_turn_end(loop, &channel->sending);
+	else if (channel->gathering.at == NEVER)
+		timer_set(&channel->gathering, loop_mono(loop) + channel->patience);
 }
 
 enum sent channel_send(struct channel *channel, uint16_t type, struct slice body, int fd)
@@ -195,8 +240,24 @@ enum sent channel_send(struct channel *channel, uint16_t type, struct slice body
 	packet_add(&packet->out, type, body);
 	channel->queued += size;
 	if (channel->watch.writable)
-		loop_at_turn_end(channel->watch.loop, &channel->sending);
+		send_soon(channel);
 	return SENT;
+}
+
+void channel_set_patience(struct channel *channel, mono_ns patience)
+{
+	channel->patience = patience;
+}
+
+void channel_wipe_sent(struct channel *channel)
+{
+	if (!list_is_empty(&channel->queue))
+		LIST_OBJECT(struct packet, channel->queue.before, link)->secret = true;
+}
+
+void channel_wipe_received(struct channel *channel)
+{
+	channel->secret = true;
 }
 
 void channel_drain(struct channel *channel)
@@ -296,6 +357,9 @@ static enum received receive_batch(struct channel *channel)
 		else if (take_fds(message, &fd) != 0)
 			close(fd);
 	}
+	if (channel->secret)
+		explicit_bzero(space, BATCH * CHANNEL_PACKET_MAX);
+	channel->secret = false;
 	return !sound ? RECEIVED_END : n < BATCH ? RECEIVED_ALL : RECEIVED_SOME;
 }
 
@@ -353,6 +417,7 @@ struct channel *channel_open(struct loop *loop, int fd, struct channel_user user
 	channel->receiving.run = turn_receives;
 	list_init(&channel->queue);
 	timer_init(&channel->shortage, loop, shortage_over);
+	timer_init(&channel->gathering, loop, gathered);
 	watch_init(&channel->watch, loop, fd, watch_ready);
 	channel->watch.readable = false; /* it is told, not asked */
 	watch_reading(&channel->watch);
@@ -371,6 +436,8 @@ void channel_close(struct channel *channel)
 	if (!channel)
 		return;
 	panic_if(channel->inside, "channel closed while it receives");
+	if (channel->gathering.at != NEVER)
+		send_queue(channel);
 	hook_clear(&channel->sending);
 	hook_clear(&channel->receiving);
 	timer_clear(&channel->shortage);

@@ -40,8 +40,16 @@ enum sent { SENT, CHANNEL_FULL, CHANNEL_GONE };
 bool channel_pair(int fds[2]); /* non-blocking, close-on-exec; false and errno */
 struct channel *channel_open(struct loop *loop, int fd, struct channel_user user); /* owns fd */
 void channel_close(struct channel *channel); /* what is queued is dropped; NULL is fine */
+/* For what nobody waits for: a packet that is not full may wait so long for more to fill it, which
+ * saves the receiver a wake-up for each of ours. What waits so leaves before the channel closes. */
+void channel_set_patience(struct channel *channel, mono_ns patience);
 /* `fd` is -1 or a descriptor that is passed on; the caller keeps its own. */
 enum sent channel_send(struct channel *channel, uint16_t type, struct slice body, int fd) MUST_USE;
+/* What was sent last holds a secret: it is overwritten when it has left. */
+void channel_wipe_sent(struct channel *channel);
+/* In `receive`: this message holds one, and is overwritten when every message that came with it has
+ * been handed over. */
+void channel_wipe_received(struct channel *channel);
 size_t channel_queued(const struct channel *channel); /* bytes */
 /* Sends what is queued now, blocking, for the last words of a process that ends. */
 void channel_drain(struct channel *channel);

@@ -78,6 +78,7 @@ struct loop {
 	void *buffers; /* free stream buffers, each begins with a pointer to the next */
 	size_t buffer_count;
 	char *packets; /* what a channel receives into; one channel at a time */
+	void *packet;  /* what one sent last, whole and free again; NULL: none */
 
 	struct event_base *base; /* the real back end */
 	struct event *alarm;
@@ -136,6 +137,8 @@ enum io_end io_try_read(struct task *task, struct io *io, char *buffer, size_t s
 enum io_end io_may_go_on(struct task *task);
 /* Whether a read would not wait; asks the socket. */
 bool io_has_input(struct io *io);
+/* Whether bytes are there, as far as is known: a socket that the last read drained is not asked. */
+bool io_has_bytes(struct io *io);
 enum io_end io_end_of(enum wait wait);
 enum io_end real_connect(struct task *task, const struct address *to, struct io **server);
 enum io_end real_connect_unix(struct task *task, const char *path, struct io **server);

@@ -244,6 +244,16 @@ bool io_has_input(struct io *io)
 	return io->kind->peek(io) >= 0 || !would_wait();
 }
 
+bool io_has_bytes(struct io *io)
+{
+	if (!io->watch.readable)
+		return false;
+	ssize_t there = io->kind->peek(io);
+	if (there < 0 && would_wait() && io->kind->drains)
+		io->watch.readable = false;
+	return there > 0;
+}
+
 enum io_end io_read_now(struct io *io, char *buffer, size_t size, size_t *got)
 {
 	ssize_t n;

@@ -39,6 +39,7 @@ void loop_close(struct loop *loop)
 	}
 	loop->host->close(loop);
 	free(loop->packets);
+	free(loop->packet);
 	free(loop->heap);
 	free(loop);
 }

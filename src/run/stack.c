@@ -17,7 +17,12 @@
 #include <valgrind/valgrind.h>
 #endif
 
-enum { PAGE = 4096, GUARD = PAGE, STACKS_KEPT = 1024 };
+enum {
+	PAGE = 4096,
+	GUARD = PAGE,
+	STACKS_KEPT = 1024,
+	RED_ZONE = 128, /* below the stack pointer, in use: System V ABI of AMD64, 3.2.2 */
+};
 
 /* A free stack; it lies at the top, in the page that was used last. */
 struct stack {
@@ -87,7 +92,7 @@ void stack_give(struct loop *loop, char *base)
 
 void stack_trim(char *base, void *lowest)
 {
-	char *end = (char *)((uintptr_t)lowest & ~(uintptr_t)(PAGE - 1)) - PAGE; /* red zone */
+	char *end = (char *)(((uintptr_t)lowest - RED_ZONE) & ~(uintptr_t)(PAGE - 1));
 
 	if (!STACK_ASAN && lowest && end > base)
 		madvise(base, (size_t)(end - base), MADV_DONTNEED);

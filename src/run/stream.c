@@ -99,9 +99,11 @@ static enum io_end write_both(
 {
 	struct transport *transport = &stream->transport;
 
+	if (!transport->write && second.len == 0)
+		return io_write(task, stream->io, first);
 	if (!transport->write) {
 		struct iovec parts[2] = {part_of(first), part_of(second)};
-		return io_writev(task, stream->io, parts, second.len != 0 ? 2 : 1);
+		return io_writev(task, stream->io, parts, 2);
 	}
 	enum io_end end = IO_DONE;
 	if (first.len != 0)
@@ -168,7 +170,7 @@ static enum io_end fill_from_transport(struct task *task, struct stream *stream)
 	if (end == IO_DONE)
 		end = io_may_go_on(task);
 	if (end == IO_DONE && transport->wait) {
-		if (stream->end == 0)
+		if (stream->start == stream->end)
 			give_input(stream);
 		end = transport->wait(task, transport->self);
 	}
@@ -292,5 +294,10 @@ bool stream_has_input(struct stream *stream)
 	if (stream->transport.has_input)
 		return stream->transport.has_input(stream->transport.self);
 	/* An end of file is none: who says QUIT and closes has not talked out of turn. */
-	return stream->io->kind->peek(stream->io) > 0;
+	return io_has_bytes(stream->io);
+}
+
+bool stream_has_come(struct stream *stream)
+{
+	return stream_has_input(stream) || stream->io->kind->peek(stream->io) > 0;
 }

@@ -49,9 +49,12 @@ enum io_end stream_peek(struct task *task, struct stream *stream, struct slice *
 void stream_consume(struct stream *stream, size_t bytes);
 /* What was consumed (a password) can be read from the buffer no more; slices of it are dead. */
 void stream_forget(struct stream *stream);
-/* Whether unconsumed bytes are here already, without waiting: what a client pipelined. Asks the
- * socket too. */
+/* Whether unconsumed bytes are here already, without waiting: what a client pipelined. The socket
+ * is asked too, unless the last read, which brought what is being answered, took all there was. */
 bool stream_has_input(struct stream *stream);
+/* The same, and the socket is asked in any case: before a close, which resets the connection over
+ * bytes not read. */
+bool stream_has_come(struct stream *stream);
 
 void stream_put(struct stream *stream, struct slice bytes); /* copied into the output buffer */
 struct text *stream_output(struct stream *stream);          /* the buffer itself, for formatters */

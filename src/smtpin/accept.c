@@ -8,10 +8,7 @@
 #include "smtpin/places.h"
 #include "smtpin/refuse.h"
 #include "smtpin/submission.h"
-#include "base/panic.h"
 #include "wire/received.h"
-
-enum { RECEIVED_MOST = 4096 }; /* its parts are bounded by their parsers, far below this */
 
 static struct slice id_slice(uint64_t id, struct arena *arena)
 {
@@ -40,15 +37,14 @@ static struct slice trace_header(const struct session *session)
 		.authenticated = session->account.len > 0,
 		.smtputf8 = transaction->mail.smtputf8,
 	};
-	struct text text = {
-		.at = arena_bytes(session->scratch, RECEIVED_MOST), .size = RECEIVED_MOST};
+	struct text *text = &session->edge->line; /* free between lines of the journal */
 
 	if (transaction->taken == 1)
 		received.recipient = recipient_written(&transaction->kept[0])->text;
-	text_received(&text, &received);
-	submission_put(session, received.id, &text);
-	panic_if(text.cut, "a Received field of more than %d octets", RECEIVED_MOST);
-	return text_slice(&text);
+	text_clear(text);
+	text_received(text, &received);
+	submission_put(session, received.id, text);
+	return arena_slice(session->scratch, text_slice(text));
 }
 
 static struct slice address_slice(const struct address *address, struct arena *arena)
@@ -198,7 +194,8 @@ static void record_refusals(struct session *session)
 static void say_kept(struct session *session, const struct message *message)
 {
 	const struct transaction *transaction = session->transaction;
-	struct slice id = id_slice(transaction->id, session->scratch);
+	const struct slice reply[] = {
+		SLICE("250 2.0.0 kept ["), id_slice(transaction->id, session->scratch), SLICE("]")};
 	struct decision decision = {
 		.verdict = VERDICT_ACCEPT, .stage = STAGE_END, .possible = 1u << VERDICT_ACCEPT};
 	struct facts facts;
@@ -206,8 +203,7 @@ static void say_kept(struct session *session, const struct message *message)
 	facts_gather(session, only_recipient(transaction), &facts);
 	facts.recipients = message->envelope.recipient_count; /* `postern audit` counts them */
 	record_refusals(session);
-	accept_by_policy(session, &facts, &decision,
-		arena_format(session->scratch, "250 2.0.0 kept [%.*s]", SLICE_ARGS(id)));
+	accept_by_policy(session, &facts, &decision, arena_join(session->scratch, reply, 3));
 	places_keep(session);
 	session->no_ops = 0; /* what stands between messages is not idle talk */
 	session->edge->tally.messages++;

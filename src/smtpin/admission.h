@@ -2,10 +2,8 @@
 /*
  * Who is let in, and who goes first when there is not room for everybody.
  *
- * `limits connections` counts all clients of the daemon together. Of it strangers have nine tenths
- * on port 25, and half of the rest where clients sign in; the last twentieth is for those who may
- * relay or are known as someone. A network with `connections` of its own (`limits for network`) is
- * counted by itself, and not among all.
+ * Who is let in at the door is in policy/door.h. A network with `connections` of its own (`limits
+ * for network`) is counted by itself, and not among all.
  *
  * From four fifths on, strangers have to get on: who completes no command (and of a message fewer
  * than 15,000 octets) for 30 s is told so and loses its place, from nine tenths on after 10 s;
@@ -18,16 +16,10 @@
 #define SMTPIN_ADMISSION_H
 
 #include "base/address.h"
-#include "reason/reason.h"
+#include "role/admission.h"
 
 struct edge;
 struct session;
-
-/* Where a connection is counted; what was entered is left again, once. */
-struct admission {
-	uint64_t address, network; /* keys in the census; 0: not counted there */
-	bool among_all;
-};
 
 void admission_begin(struct edge *edge);
 /* REASON_NONE: it is entered. Else nothing is, and that is what to say. */

@@ -115,6 +115,7 @@ static void put_kind(struct text *key, const struct journal_decision *line)
 	text_char(key, ' ');
 	text_number(key, decision->has_clause ? 1 + (uint64_t)decision->clause : 0);
 	put_part(key, decision->words);
+	put_part(key, line->said);
 	put_part(key, slice_of(policy_hash(line->policy)));
 	put_part(key, facts->listener);
 	text_put(

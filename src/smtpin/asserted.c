@@ -176,8 +176,9 @@ static const enum reason elsewhere[] = {
 	REASON_TLS_NOT_AVAILABLE,
 	REASON_TLS_FAILED,
 	REASON_LOGIN_FAILED,
-	/* by a clause, with counters that another process keeps */
+	/* with counters that another process keeps */
 	REASON_LIMIT_REACHED,
+	REASON_ACCOUNT_LIMIT_REACHED,
 };
 
 static bool is_elsewhere(enum reason reason)

@@ -326,6 +326,27 @@ void auth_command(struct task *task, struct session *session, struct slice rest)
 
 /* ---- whether the account still stands ---- */
 
+/* They hold for a whole transaction, so that what was reserved at RCPT is what is kept. */
+static void limits_keep(struct session *session, const struct asker_answer *answer)
+{
+	struct transaction *transaction = session->transaction;
+	struct slice *texts;
+	struct fact_answer *limits;
+
+	if (!answer->count || !transaction)
+		return;
+	limits = ARENA_NEW(transaction->arena, struct fact_answer);
+	texts = ARENA_ARRAY(transaction->arena, struct slice, answer->count);
+	for (size_t i = 0; i < answer->count; i++)
+		texts[i] = arena_slice(transaction->arena, answer->texts[i]);
+	*limits = (struct fact_answer){.fact = FACT_LIMITS,
+		.texts = texts,
+		.text_count = answer->count,
+		.because = arena_slice(transaction->arena, answer->because)};
+	transaction->limits = limits;
+	transaction->needs.counters = true;
+}
+
 bool auth_stands(struct task *task, struct session *session,
 	const struct offered_recipient *recipient, enum stage stage)
 {
@@ -339,7 +360,10 @@ bool auth_stands(struct task *task, struct session *session,
 		return false;
 	}
 	switch (answer.found) {
-	case ANSWER_FOUND: return true;
+	case ANSWER_FOUND:
+		if (stage == STAGE_MAIL)
+			limits_keep(session, &answer);
+		return true;
 	case ANSWER_NOT_FOUND:
 		refuse_mail(session, recipient, stage, REASON_ACCOUNT_CLOSED, SLICE_NONE);
 		break;

@@ -15,9 +15,11 @@ static const mono_ns patience = 5 * NS_PER_S;
 struct counting {
 	struct loop *loop;
 	struct channel *channel; /* NULL: no accounts */
-	struct asker *asker;     /* uses it too; NULL: nobody does */
-	struct list waiting;     /* of struct ask */
-	struct text outbox;      /* u16 type, u16 length, body: what could not be sent */
+	counting_way *way;       /* instead of it; NULL: none */
+	void *way_owner;
+	struct asker *asker; /* uses it too; NULL: nobody does */
+	struct list waiting; /* of struct ask */
+	struct text outbox;  /* u16 type, u16 length, body: what could not be sent */
 	uint32_t last_request;
 	uint64_t lost;
 };
@@ -51,6 +53,8 @@ static void keep_for_later(struct counting *counting, uint16_t type, struct slic
 
 static bool send_now(struct counting *counting, uint16_t type, struct slice body)
 {
+	if (counting->way)
+		return counting->way(counting->way_owner, type, body);
 	return counting->channel && channel_send(counting->channel, type, body, -1) == SENT;
 }
 
@@ -154,12 +158,13 @@ enum wait counting_reserve(struct task *task, struct counting *counting, uint64_
 	if (!counting || count > COUNTERS_MAX)
 		return WAIT_READY;
 	*request = ask.request = ++counting->last_request;
-	if (!ask_send(counting, &ask, holder, wanted))
-		return WAIT_READY;
 	gate_init(&ask.answered);
 	list_append(&counting->waiting, &ask.link);
-	enum wait end = ask_wait(task, &ask);
+	bool asked = ask_send(counting, &ask, holder, wanted);
+	enum wait end = asked ? ask_wait(task, &ask) : WAIT_READY;
 	list_remove(&ask.link);
+	if (!asked)
+		return WAIT_READY;
 	*known = ask.done && ask.known;
 	if (!ask.done) /* an answer may be under way: its places are given back */
 		counting_release(counting, holder, ask.request);
@@ -224,18 +229,28 @@ void counting_keep(struct counting *counting, uint64_t holder, const struct coun
 
 /* ---- the channel ---- */
 
-static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+void counting_use_way(struct counting *counting, counting_way *way, void *owner)
 {
-	struct counting *counting = owner;
+	counting->way = way;
+	counting->way_owner = owner;
+}
+
+void counting_receive(struct counting *counting, uint16_t type, struct slice body)
+{
 	struct counting_answer answer;
 
-	(void)channel;
-	if (fd >= 0)
-		close(fd);
 	if (type == COUNTING_ANSWER && counting_answer_read(body, &answer))
 		take_answer(counting, &answer);
 	else if (counting->asker)
 		asker_receive(counting->asker, type, body);
+}
+
+static void receive(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
+{
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	counting_receive(owner, type, body);
 }
 
 static void gone(void *owner, struct channel *channel)

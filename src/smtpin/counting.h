@@ -17,6 +17,11 @@ struct counting *counting_open(struct loop *loop);
 void counting_close(struct counting *counting); /* no task waits in it; NULL is fine */
 /* A channel end to the (new) accounts, owned from here on. */
 void counting_connect(struct counting *counting, int fd);
+/* For tests: what is said goes to `way` instead of a channel (false: accounts is away), and what
+ * would come is given to counting_receive(). */
+typedef bool counting_way(void *owner, uint16_t type, struct slice body);
+void counting_use_way(struct counting *counting, counting_way *way, void *owner);
+void counting_receive(struct counting *counting, uint16_t type, struct slice body);
 /* The asker goes over the same channel; it is closed after this. */
 void counting_share(struct counting *counting, struct asker *asker);
 void counting_drain(struct counting *counting);          /* before the end of the process */

@@ -5,8 +5,8 @@
 #include <sys/random.h>
 
 #include "base/panic.h"
+#include "policy/door.h"
 #include "smtpin/admission.h"
-#include "smtpin/proxied.h"
 #include "smtpin/refuse.h"
 #include "smtpin/alike.h"
 
@@ -80,7 +80,7 @@ void edge_welcome_at(struct task *task, struct edge *edge, struct io *client,
 {
 	struct arrival arrival = {.from = *from,
 		.service = service,
-		.proxied = proxy_is_due(edge->policy, service, at, from)};
+		.proxied = policy_proxy_is_due(edge->policy, service, at, from)};
 
 	welcome(task, edge, client, &arrival);
 }

@@ -21,6 +21,7 @@
 #include "role/role.h"
 #include "run/io.h"
 #include "smtpin/counting.h"
+#include "smtpin/of_next_hop.h"
 #include "spool/writer.h"
 #include "tls/tls.h"
 #include "wire/srs.h"
@@ -58,6 +59,7 @@ struct edge {
 	struct dns_client *names;  /* that way to the resolver, which tests lists; NULL in tests */
 	struct counting *counting; /* NULL: counters are unknown */
 	struct asker *asker;       /* NULL: accounts are unknown */
+	struct next_hop *next_hop; /* NULL: nobody can be asked about mailboxes elsewhere */
 	struct tls *tls;           /* NULL: nobody is offered any */
 	bool pretends_tls;         /* tests alone: every session counts as encrypted */
 	uint64_t accounts_changed; /* how often what accounts had said came to be untrue */
@@ -80,7 +82,7 @@ struct edge {
 	uint64_t memory_most; /* MEMORY_MOST; tests want less */
 	struct tally tally;
 	struct edge_journal journal;
-	struct text line;    /* the journal line being written */
+	struct text line;    /* what is being written: a journal line, trace fields */
 	struct alike *alike; /* refusals that share a line (alike.h) */
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the edge's process share: edge_role.c (its life), listener.c, talk.c (to queue
- * and control). Nobody else includes it. */
+/* What the files of the edge's process share: edge_role.c (its life), arrivals.c (who comes)
+ * and talk.c (to queue and control). Nobody else includes it. */
 #ifndef SMTPIN_EDGE_PROCESS_H
 #define SMTPIN_EDGE_PROCESS_H
 
 #include "packets/report.h"
+#include "role/listening.h"
+#include "role/told.h"
 #include "smtpin/edge.h"
 
 struct edge_process {
@@ -13,26 +15,21 @@ struct edge_process {
 	struct policy *prepared;
 	struct tls_contexts *prepared_tls;
 	struct offload *pool;
-	struct channel *queue, *control;
-	struct list listeners;
+	struct channel *queue;
+	struct told told;
+	struct listening listening;
 	struct dns_client *names;
 	struct counting *counting;
-	struct asker *asker; /* over the channel of `counting` */
-	bool at_work;
-	struct text kept;                 /* journal lines while control is away */
-	uint64_t dropped;                 /* journal lines since control was told */
+	struct asker *asker;              /* over the channel of `counting` */
 	struct spooling_committed behind; /* the newest that did not fit the channel */
 	bool is_behind;
 };
 
-void listener_add(struct edge_process *process, const struct setup_grant *grant, int fd);
-void listener_end(struct edge_process *process, const struct setup_grant *grant);
-void listeners_start(struct edge_process *process);
-void listeners_end(struct edge_process *process);
+void arrivals_init(struct edge_process *process);
 
-/* Each owns its descriptor. */
-void control_open(struct edge_process *process, int fd);
+/* Owns `fd`. */
 void queue_open(struct edge_process *process, int fd);
+void control_begin(struct edge_process *process);
 struct edge_journal control_journal(struct edge_process *process);
 
 #endif

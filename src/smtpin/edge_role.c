@@ -4,8 +4,8 @@
  *
  * It opens nothing: listening sockets and segments of the spool come as descriptors, the
  * configuration as a sealed memory file. It reads what clients send and talks to queue (segments),
- * control (journal, questions), resolver (DNS) and accounts (counters). Read role/role.h for the
- * order of life, edge.h for the work.
+ * control (journal, questions), resolver (DNS), accounts (counters) and out (mailboxes). Read
+ * role/role.h for the order of life, edge.h for the work.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -44,13 +44,14 @@ static void *edge_start(struct role *role)
 
 	panic_if(!process, "no memory for a role");
 	process->role = role;
-	process->kept = TEXT_GROWING;
-	list_init(&process->listeners);
+	control_begin(process);
+	arrivals_init(process);
 	edge_open(&process->edge, role->loop, role->id_slot, control_journal(process));
 	process->names = process->edge.names = dns_client_open(role->loop);
 	process->edge.dns = dns_client_dns(process->names);
 	process->counting = process->edge.counting = counting_open(role->loop);
 	process->asker = process->edge.asker = asker_open(role->loop);
+	process->edge.next_hop = next_hop_open(role->loop);
 	counting_share(process->counting, process->asker);
 	asker_watch(process->asker, accounts_changed, &process->edge);
 	begin_tls(process);
@@ -108,13 +109,15 @@ static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
 	if (name == ROLE_QUEUE)
 		queue_open(process, fd);
 	else if (name == ROLE_CONTROL)
-		control_open(process, fd);
+		told_open(&process->told, fd);
 	else if (name == ROLE_RESOLVER)
 		dns_client_connect(process->names, fd);
 	else if (name == ROLE_KEYS && process->edge.tls)
 		tls_keys_peer(process->edge.tls, fd);
 	else if (name == ROLE_ACCOUNTS)
 		counting_connect(process->counting, fd);
+	else if (name == ROLE_OUT)
+		next_hop_connect(process->edge.next_hop, fd);
 	else
 		close(fd);
 }
@@ -139,7 +142,7 @@ static void edge_grant(void *state, const struct setup_grant *what, int fd)
 	struct edge_process *process = state;
 
 	if (what->what == GRANT_LISTENER)
-		listener_add(state, what, fd);
+		listening_add(&process->listening, what, fd);
 	else if (what->what == GRANT_SECRET)
 		secret_read(&process->edge, fd);
 	else if (what->what == GRANT_CENSUS)
@@ -154,7 +157,9 @@ static void edge_grant(void *state, const struct setup_grant *what, int fd)
 
 static void edge_revoke(void *state, const struct setup_grant *what)
 {
-	listener_end(state, what);
+	struct edge_process *process = state;
+
+	listening_remove(&process->listening, what);
 }
 
 static void edge_go(void *state)
@@ -163,8 +168,7 @@ static void edge_go(void *state)
 
 	panic_if(!process->edge.policy || !process->edge.writer || !process->edge.census,
 		"an edge without a policy, a queue or a count of connections");
-	process->at_work = true;
-	listeners_start(process);
+	listening_begin(&process->listening);
 	role_is_ready(process->role);
 }
 
@@ -177,14 +181,12 @@ static void process_close(struct edge_process *process)
 		channel_drain(process->queue);
 	channel_close(process->queue);
 	alike_flush(process->edge.alike);
-	if (process->control)
-		channel_drain(process->control);
-	channel_close(process->control);
-	process->queue = process->control = NULL;
-	text_free(&process->kept);
+	told_close(&process->told);
+	process->queue = NULL;
 	counting_drain(process->counting);
 	counting_close(process->counting);
 	asker_close(process->asker);
+	next_hop_close(process->edge.next_hop);
 	dns_client_close(process->names);
 	policy_unref(process->prepared);
 	offload_close(process->pool);
@@ -218,7 +220,7 @@ static void stop_run(struct task *task, void *arg)
 	edge_stop_now(edge);
 	while (edge->session_count && gate_wait(task, &edge->emptied, "last words") == WAIT_READY)
 		;
-	while (!list_is_empty(&process->listeners) && task_yield(task) == WAIT_READY)
+	while (!listening_is_over(&process->listening) && task_yield(task) == WAIT_READY)
 		;
 	if (edge->writer)
 		spool_writer_retire(task, edge->writer);
@@ -231,7 +233,7 @@ static void edge_stop_role(void *state)
 {
 	struct edge_process *process = state;
 
-	listeners_end(process);
+	listening_end(&process->listening);
 	edge_stop(&process->edge);
 	panic_if(!task_start(process->edge.loop, "stop", stop_run, process),
 		"no memory for an orderly end");

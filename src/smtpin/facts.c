@@ -5,7 +5,8 @@
 
 static void gather_transaction(const struct transaction *transaction, struct facts *facts)
 {
-	facts->has_sender = true;
+	/* Not of a MAIL that could not be read: that is no null sender. */
+	facts->has_sender = transaction->mail.sender.is_null || transaction->mail.sender.text.len;
 	facts->sender = transaction->mail.sender;
 	facts->trusted = transaction->trusted;
 	facts->has_recipients = true;

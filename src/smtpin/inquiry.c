@@ -6,6 +6,7 @@
 #include "dns/client.h"
 #include "facts/of_dns.h"
 #include "smtpin/of_accounts.h"
+#include "smtpin/of_next_hop.h"
 
 #define ACCOUNT_MOMENT NS_PER_S /* what accounts said in it is not asked anew */
 
@@ -26,6 +27,7 @@ struct question {
 	struct inquiry *inquiry;
 	struct slice domain;            /* it asks about; empty: none, or the client */
 	struct account_subject account; /* of what accounts is asked */
+	bool of_next_hop;               /* out is asked instead */
 	mono_ns until;
 	bool done;
 	struct fact_answer answer; /* fact and argument from the beginning */
@@ -51,6 +53,9 @@ static enum wait ask(struct task *task, const struct question *question, struct 
 	const struct inquiry *inquiry = question->inquiry;
 	struct slice why;
 
+	if (question->of_next_hop)
+		return fact_of_next_hop(task, inquiry->session->edge->next_hop,
+			question->account.recipient, inquiry->arena, answer);
 	if (fact_is_of_accounts(answer->fact))
 		return fact_of_accounts(task, inquiry->session->edge->asker, &question->account,
 			inquiry->arena, answer);
@@ -133,6 +138,12 @@ static struct account_subject account_subject(const struct facts *facts, struct 
 	return subject;
 }
 
+static bool is_of_next_hop(const struct session *session, enum fact fact, const struct facts *facts)
+{
+	return fact == FACT_MAILBOX &&
+	       policy_asks_next_hop(session_policy(session), facts->recipient.domain);
+}
+
 static struct question *question_new(
 	struct inquiry *inquiry, const struct wanted *wanted, const struct facts *facts)
 {
@@ -142,10 +153,12 @@ static struct question *question_new(
 
 	*question = (struct question){
 		.inquiry = inquiry,
-		.until = loop_mono(session->edge->loop) + ANSWER_PATIENCE,
+		.of_next_hop = is_of_next_hop(session, wanted->fact, facts),
 		.answer = {.fact = wanted->fact,
 			.argument = arena_slice(inquiry->arena, wanted->argument)},
 	};
+	question->until = loop_mono(session->edge->loop) +
+			  (question->of_next_hop ? NEXT_HOP_PATIENCE : ANSWER_PATIENCE);
 	if (fact_is_of_accounts(wanted->fact))
 		question->account = account_subject(facts, inquiry);
 	else
@@ -167,7 +180,7 @@ static void question_begin(
 		question_fail(question, SLICE("this version does not find it out"));
 	else if (fact_is_of_dns(wanted->fact) && !edge->dns)
 		question_fail(question, SLICE("there is no resolver"));
-	else if (fact_is_of_accounts(wanted->fact) && !edge->asker)
+	else if (fact_is_of_accounts(wanted->fact) && !question->of_next_hop && !edge->asker)
 		question_fail(question, SLICE("accounts is away"));
 	else if (edge->asking < ASKING_MOST)
 		question_start(question);
@@ -307,7 +320,9 @@ void facts_add_answers(const struct session *session, const struct offered_recip
 	struct inquiries all = inquiries_of(session);
 	const struct fact_answer *mailbox =
 		recipient ? inquiry_of_mailbox(session, recipient) : NULL;
-	size_t count = mailbox != NULL;
+	const struct fact_answer *limits =
+		session->transaction ? session->transaction->limits : NULL;
+	size_t count = (mailbox != NULL) + (limits != NULL);
 
 	for (size_t i = 0; i < INQUIRIES; i++)
 		count += all.at[i] ? all.at[i]->answered : 0;
@@ -317,6 +332,8 @@ void facts_add_answers(const struct session *session, const struct offered_recip
 	facts->answers = answers;
 	if (mailbox)
 		answers[facts->answer_count++] = *mailbox;
+	if (limits)
+		answers[facts->answer_count++] = *limits;
 	for (size_t i = 0; i < INQUIRIES; i++) {
 		if (!all.at[i])
 			continue;

@@ -15,7 +15,7 @@
 #include "smtpin/session.h"
 
 enum { ASKING_MOST = 4096 }; /* questions of one edge at work; the others wait their turn */
-#define ANSWER_PATIENCE (5 * NS_PER_S) /* from the moment a question is asked */
+#define ANSWER_PATIENCE (5 * NS_PER_S) /* from the question on; out has longer */
 
 /* Asks what the policy wants to know at `stage` and was not asked yet. Waits for nothing. */
 void facts_ask(struct session *session, enum stage stage);

@@ -12,7 +12,8 @@ static bool mail_read(struct session *session, struct slice rest)
 	if (command_parse_mail(rest, transaction->arena, &transaction->mail, &problem) ==
 		COMMAND_OK)
 		return true;
-	refuse_problem(session, &problem, REASON_BAD_SENDER_ADDRESS, SLICE("MAIL FROM:<address>"));
+	refuse_problem(
+		session, &problem, REASON_BAD_SENDER_ADDRESS, SLICE("MAIL FROM:<address>"), rest);
 	return false;
 }
 
@@ -58,7 +59,7 @@ static void find_trust(struct session *session)
 	struct facts facts;
 
 	facts_gather(session, NULL, &facts);
-	facts_settle(transaction->policy, &facts);
+	facts_settle(transaction->policy, &facts, session->scratch);
 	transaction->trusted = facts.trusted;
 }
 

@@ -72,7 +72,7 @@ static size_t wanted_of_all(struct session *session, const struct offered_recipi
 	size_t count, const struct counter_wanted **all)
 {
 	const struct policy *policy = session->transaction->policy;
-	size_t found = 0, room = policy_clause_count(policy);
+	size_t found = 0, room = policy_clause_count(policy) + ACCOUNT_LIMITS_MAX;
 	struct counter_wanted *wanted = NULL;
 
 	if (count == 1)

@@ -9,10 +9,6 @@
 
 #include "smtpin/session.h"
 
-/* Whether who comes from `from` to the listener bound to `at` has to send a header. Where several
- * `listen` lines with any free port could have made that listener, each of them counts. */
-bool proxy_is_due(const struct policy *policy, struct slice service, const struct address *at,
-	const struct address *from);
 /* Hears the header where one is due, before anything else is said or heard. False: there was none,
  * or its client is not let in; the session is being ended. */
 bool proxy_heard(struct task *task, struct session *session) MUST_USE;

@@ -23,7 +23,8 @@ static bool rcpt_read(struct session *session, struct slice rest, struct rcpt_co
 	if (command_parse_rcpt(rest, session->transaction->mail.smtputf8, session->scratch, rcpt,
 		    &problem) == COMMAND_OK)
 		return true;
-	refuse_problem(session, &problem, REASON_BAD_RECIPIENT_ADDRESS, SLICE("RCPT TO:<address>"));
+	refuse_problem(
+		session, &problem, REASON_BAD_RECIPIENT_ADDRESS, SLICE("RCPT TO:<address>"), rest);
 	return false;
 }
 

@@ -63,7 +63,7 @@ static struct decision decision_of(
 }
 
 static void record(struct session *session, const struct facts *facts,
-	const struct decision *decision, uint64_t id, struct slice reply)
+	const struct decision *decision, uint64_t id, struct slice reply, struct slice said)
 {
 	char room[ID_TEXT_LEN + 1];
 	struct text session_id = TEXT_FIXED(room);
@@ -74,6 +74,7 @@ static void record(struct session *session, const struct facts *facts,
 		.facts = facts,
 		.decision = decision,
 		.reply = reply,
+		.said = said,
 		.message = session->transaction ? session->transaction->id : 0,
 		.tls = facts->tls,
 		.us = (loop_mono_exact(session->edge->loop) - session->heard) / NS_PER_US,
@@ -94,43 +95,52 @@ static enum stage session_stage(const struct session *session)
 
 /* Utters and writes down what no clause had a part in. `limits errors` bounds how often a session
  * can make us do so. */
-static void refuse_and_record(struct session *session, const struct decision *decision)
+static void refuse_and_record(
+	struct session *session, const struct decision *decision, struct slice said)
 {
 	uint64_t id = edge_new_id(session->edge);
 	struct slice reply = utter(session, decision, id);
 	struct facts facts;
 
 	facts_gather(session, NULL, &facts);
-	record(session, &facts, decision, id, reply);
+	record(session, &facts, decision, id, reply, said);
 }
 
-void refuse_form(struct session *session, enum reason reason, struct slice about)
+static void refuse_said(
+	struct session *session, enum reason reason, struct slice about, struct slice said)
 {
 	struct decision decision =
 		decision_of(reason, session_stage(session), about, session->scratch);
 
-	refuse_and_record(session, &decision);
+	refuse_and_record(session, &decision, said);
 	count_against(session, &decision);
+}
+
+void refuse_form(struct session *session, enum reason reason, struct slice about)
+{
+	refuse_said(session, reason, about, SLICE_NONE);
 }
 
 /* What is wrong with an address in MAIL or RCPT. RFC 6531 3.5 has a code of its own for 8-bit
  * addresses without SMTPUTF8. */
-static void refuse_mailbox(
-	struct session *session, enum mailbox_fault fault, enum reason bad_address)
+static void refuse_mailbox(struct session *session, enum mailbox_fault fault,
+	enum reason bad_address, struct slice said)
 {
 	if (fault == MAILBOX_NEEDS_SMTPUTF8)
 		refuse_form(session, REASON_SMTPUTF8_NEEDED, SLICE_NONE);
 	else
-		refuse_form(session, bad_address, slice_of(mailbox_fault_text(fault)));
+		refuse_said(session, bad_address, slice_of(mailbox_fault_text(fault)), said);
 }
 
 void refuse_problem(struct session *session, const struct command_problem *problem,
-	enum reason bad_address, struct slice usage)
+	enum reason bad_address, struct slice usage, struct slice said)
 {
 	switch (problem->fault) {
 	case COMMAND_OK: break;
 	case COMMAND_SYNTAX: refuse_form(session, REASON_BAD_SYNTAX, usage); break;
-	case COMMAND_BAD_MAILBOX: refuse_mailbox(session, problem->mailbox, bad_address); break;
+	case COMMAND_BAD_MAILBOX:
+		refuse_mailbox(session, problem->mailbox, bad_address, said);
+		break;
 	case COMMAND_BAD_PARAMETER:
 		refuse_form(session, REASON_BAD_SYNTAX,
 			arena_format(session->scratch, "the parameter %.*s",
@@ -150,7 +160,7 @@ void refuse_by_policy(
 
 	session->edge->tally.verdicts[decision->verdict]++;
 	count_against(session, decision);
-	record(session, facts, decision, id, reply);
+	record(session, facts, decision, id, reply, SLICE_NONE);
 }
 
 const struct refusal *refusal_new(
@@ -172,7 +182,8 @@ void refusal_record(struct session *session, const struct refusal *refusal)
 {
 	count(session->edge, &refusal->decision);
 	session->edge->tally.verdicts[refusal->decision.verdict]++;
-	record(session, &refusal->facts, &refusal->decision, refusal->id, refusal->reply);
+	record(session, &refusal->facts, &refusal->decision, refusal->id, refusal->reply,
+		SLICE_NONE);
 }
 
 void refuse_mail(struct session *session, const struct offered_recipient *recipient,
@@ -204,7 +215,7 @@ void refuse_and_end(struct session *session, enum reason reason, struct slice ab
 	struct decision decision =
 		decision_of(reason, session_stage(session), about, session->scratch);
 
-	refuse_and_record(session, &decision);
+	refuse_and_record(session, &decision, SLICE_NONE);
 	session->ending = true;
 }
 
@@ -244,6 +255,6 @@ void accept_by_policy(struct session *session, const struct facts *facts,
 	const struct decision *decision, struct slice reply)
 {
 	session->edge->tally.verdicts[VERDICT_ACCEPT]++;
-	record(session, facts, decision, edge_new_id(session->edge), reply);
+	record(session, facts, decision, edge_new_id(session->edge), reply, SLICE_NONE);
 	session_say(session, reply);
 }

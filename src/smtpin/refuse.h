@@ -13,9 +13,10 @@
 
 /* A command of wrong form or out of order. `about` is the row's $1, or empty. */
 void refuse_form(struct session *session, enum reason reason, struct slice about);
-/* What the parser of MAIL or RCPT found; `bad_address` is the row for the command's address. */
+/* What the parser of MAIL or RCPT found in `said`; `bad_address` is the row for the command's
+ * address. */
 void refuse_problem(struct session *session, const struct command_problem *problem,
-	enum reason bad_address, struct slice usage);
+	enum reason bad_address, struct slice usage, struct slice said);
 /* Mail that we do not take, for a reason of our own, at `stage`. `recipient` may be NULL. */
 void refuse_mail(struct session *session, const struct offered_recipient *recipient,
 	enum stage stage, enum reason reason, struct slice about);

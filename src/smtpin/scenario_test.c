@@ -3,7 +3,7 @@
  * Sessions as transcripts: every file of scenarios/ is played in the simulated loop against a whole
  * edge. A line is one step; a line that begins with white space continues the one before.
  *
- *	policy                      the configuration follows, indented
+ *	policy                      the configuration follows, indented; `policy FILE`
  *	spool full|broken           what the queue answers when it is asked for a segment
  *	client 192.0.2.7            connects (and ends the connection before, if there is one)
  *	client local alice          a program of this host, run by her
@@ -15,7 +15,9 @@
  *	keys away                   its key is not; `keys here`
  *	handshake                   the client begins TLS; `handshake fails`
  *	handshake as a.pem          and shows the certificate of this file
+ *	counters                    `limit` clauses count from here on; before, nobody can tell
  *	accounts                    what accounts knows follows, indented (account/fake.h)
+ *	next-hop                    what next hops say follows, indented (house_next_hop())
  *	others 9 192.0.2.8          so many more connect from there and stay, silent
  *	others 0                    they have gone
  *	memory 100000               octets that messages may hold from here on
@@ -410,9 +412,14 @@ static void send_many(struct task *task, struct play *play, struct slice rest)
 	struct slice line;
 
 	panic_if(!slice_number(slice_cut(&rest, ' '), 100000, &count), "many how many?");
-	struct slice command = arena_format(play->arena, "%.*s\r\n", SLICE_ARGS(rest));
 	for (; count > 0; count--) {
-		send_bytes(task, play, command);
+		struct slice after = rest, before = slice_cut(&after, '#');
+		struct slice number = arena_format(play->arena, "%u", (unsigned)count);
+		if (before.len == rest.len)
+			number = SLICE_NONE;
+		send_bytes(task, play,
+			arena_format(play->arena, "%.*s%.*s%.*s\r\n", SLICE_ARGS(before),
+				SLICE_ARGS(number), SLICE_ARGS(after)));
 		if (!hear_line(task, play, &line))
 			fail_step(play, "closed too early");
 		else
@@ -638,9 +645,20 @@ static void stop_edge(struct play *play, struct slice rest)
 }
 
 /* Steps that come before the first client. */
+static struct policy *policy_of_file(const char *path)
+{
+	char *text = file_read(path);
+	struct policy *policy = house_policy(slice_of(text));
+
+	free(text);
+	return policy;
+}
+
 static bool set_up(struct play *play, struct slice verb, struct slice rest, struct slice block)
 {
-	if (slice_is(verb, SLICE("policy")))
+	if (slice_is(verb, SLICE("policy")) && rest.len)
+		play->policy = policy_of_file(arena_string(play->arena, rest));
+	else if (slice_is(verb, SLICE("policy")))
 		play->policy = house_policy(unindent(block, play->arena));
 	else if (slice_is(verb, SLICE("spool")))
 		play->spool = slice_is(rest, SLICE("full")) ? SPOOL_IS_FULL : SPOOL_IS_BROKEN;
@@ -718,8 +736,12 @@ static bool happen(struct task *task, struct play *play, struct slice verb, stru
 		take_certificate(play, rest);
 	else if (slice_is(verb, SLICE("keys")))
 		play->keys->away = slice_is(rest, SLICE("away"));
+	else if (slice_is(verb, SLICE("counters")))
+		house_counters(play->house);
 	else if (slice_is(verb, SLICE("accounts")))
 		house_accounts(play->house, unindent(block, play->arena));
+	else if (slice_is(verb, SLICE("next-hop")))
+		house_next_hop(play->house, unindent(block, play->arena));
 	else if (slice_is(verb, SLICE("flush")))
 		play->house->flush_fails = true;
 	else if (slice_is(verb, SLICE("dns")))

@@ -389,6 +389,7 @@ struct farewell {
 	struct stream *stream;
 	struct tls_session *tls;
 	struct admission admission;
+	bool goodbye;
 };
 
 /* Closing over unread input resets the connection, and the client may never read why. */
@@ -409,7 +410,8 @@ static void say_last_words(struct task *task, struct farewell *farewell)
 
 	task_restore(task, NEVER);
 	task_limit(task, farewell->edge->stopping ? stopping_ns : last_words_ns);
-	if (stream_flush(task, stream) == IO_DONE && stream_has_input(stream)) {
+	if (stream_flush(task, stream) == IO_DONE && !farewell->goodbye &&
+		stream_has_come(stream)) {
 		task_limit(task, drain_ns);
 		drain(task, stream);
 	}
@@ -432,7 +434,7 @@ static void farewell_run(struct task *task, void *arg)
 static void part(struct task *task, struct session *session)
 {
 	struct farewell farewell = {
-		session->edge, session->stream, session->tls, session->admission};
+		session->edge, session->stream, session->tls, session->admission, session->goodbye};
 	struct farewell *left;
 
 	transaction_end(session);

@@ -61,6 +61,8 @@ struct transaction {
 	uint64_t taken;   /* RCPTs that brought somebody new: what `limits recipients` counts */
 	struct map *seen; /* kept addresses, and aliases that brought some; made with the second */
 	struct policy_needs needs;
+	/* The limits that the account carries itself, as they were at MAIL; NULL: it has none. */
+	const struct fact_answer *limits;
 	struct inquiry *inquiry; /* about the sender; NULL: nothing was asked */
 	struct inquiry *of_recipients;
 	struct intake *chunks; /* intake.h: what BDAT has brought; NULL: none came */
@@ -104,6 +106,7 @@ struct session {
 	bool chunk_failed; /* a BDAT that was not the last, and nothing but BDAT came since */
 	bool pressed;      /* ended, since it kept a place that others need (admission.h) */
 	bool ending;       /* nothing is read any more */
+	bool goodbye;      /* since the client said QUIT, and nothing behind it */
 	struct session_limits limits; /* session_limits() */
 	bool proxied;                 /* nothing has been heard yet of whom it speaks for */
 	bool local;                   /* a program of this host: `client` is nobody's address */

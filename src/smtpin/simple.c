@@ -51,7 +51,7 @@ void quit_command(struct task *task, struct session *session, struct slice rest)
 		return;
 	}
 	session_say(session, SLICE("221 2.0.0 goodbye"));
-	session->ending = true;
+	session->ending = session->goodbye = true;
 }
 
 void unknown_command(struct task *task, struct session *session, struct slice rest)

@@ -4,80 +4,18 @@
  * answers to questions, to queue how far segments are written. Read edge_process.h first.
  */
 #include <jansson.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/panic.h"
 #include "smtpin/edge_process.h"
 
-enum {
-	ANSWER_PIECE = CHANNEL_BODY_MAX - 16,
-	LINES_KEPT = CHANNEL_QUEUE_MAX / 2, /* bytes; a new channel takes them all */
-};
-
 /* ---- control: journal lines out, questions in ---- */
-
-/* Lines neither sent nor kept are counted; the count goes out before the next line that is. */
-static bool tell_dropped(struct edge_process *process)
-{
-	char body[sizeof(uint64_t)];
-	struct writer out = writer_over(body, sizeof body);
-
-	if (!process->dropped)
-		return true;
-	report_count_write(&out, process->dropped);
-	if (channel_send(process->control, REPORT_DROPPED, writer_slice(&out), -1) != SENT)
-		return false;
-	process->dropped = 0;
-	return true;
-}
-
-static bool send_line(struct edge_process *process, struct slice line)
-{
-	return tell_dropped(process) &&
-	       channel_send(process->control, REPORT_LINE, line, -1) == SENT;
-}
-
-/* While control is dead its lines are kept, so many bytes of them; each behind its length. */
-static bool keep_line(struct edge_process *process, struct slice line)
-{
-	uint16_t length = (uint16_t)line.len;
-
-	if (process->kept.len + sizeof length + line.len > LINES_KEPT)
-		return false;
-	text_put(&process->kept, (struct slice){(const char *)&length, sizeof length});
-	text_put(&process->kept, line);
-	return true;
-}
-
-static void send_kept(struct edge_process *process)
-{
-	struct slice kept = text_slice(&process->kept);
-
-	for (uint16_t length; kept.len; kept = slice_from(kept, length)) {
-		memcpy(&length, kept.at, sizeof length);
-		kept = slice_from(kept, sizeof length);
-		process->dropped += !send_line(process, slice_part(kept, 0, length));
-	}
-	text_free(&process->kept);
-}
 
 static void journal_take(void *owner, struct slice line)
 {
 	struct edge_process *process = owner;
-	bool taken = line.len <= CHANNEL_BODY_MAX &&
-		     (process->control ? send_line(process, line) : keep_line(process, line));
 
-	process->dropped += !taken;
-}
-
-static bool answer_piece(
-	struct channel *channel, const struct report_answer *answer, struct arena *arena)
-{
-	struct writer out = writer_over(arena_bytes(arena, CHANNEL_BODY_MAX), CHANNEL_BODY_MAX);
-
-	report_answer_write(&out, answer);
-	return channel_send(channel, REPORT_ANSWER, writer_slice(&out), -1) == SENT;
+	told_record(&process->told, line);
 }
 
 /* The log's line for people and for fail2ban: who, from where, which code, by which clause. */
@@ -97,6 +35,9 @@ static void log_refused(void *owner, const struct journal_decision *refusal)
 		text_put(&clause_text, place.file);
 		text_char(&clause_text, ':');
 		text_number(&clause_text, place.line);
+	} else if (decision->has_account_limit) {
+		const struct fact_answer *limits = facts_answer(facts, FACT_LIMITS, SLICE_NONE);
+		text_put(&clause_text, limits ? limits->because : SLICE_NONE);
 	}
 	role_log_line(process->role,
 		&(struct log_line){.level = LEVEL_INFO,
@@ -138,55 +79,19 @@ static void log_auth(void *owner, const struct journal_auth *auth)
 					     .text = text_slice(&words)});
 }
 
-/* When the channel is full the rest is left out: who asks has a deadline of his own. */
-static void answer(struct edge_process *process, uint32_t request, struct slice words)
-{
-	struct arena *arena = edge_arena_take(&process->edge);
-	struct report_answer piece = {.request = request};
-
-	do {
-		piece.piece = slice_part(words, 0, ANSWER_PIECE);
-		words = slice_from(words, piece.piece.len);
-		piece.last = !words.len;
-	} while (answer_piece(process->control, &piece, arena) && !piece.last);
-	edge_arena_give(&process->edge, arena);
-}
-
-static void answer_question(struct edge_process *process, const struct report_ask *ask)
-{
-	json_t *question = json_loadb(ask->question.at, ask->question.len, 0, NULL);
-	struct slice what = slice_of(json_string_value(json_object_get(question, "ask")));
-	struct text words = TEXT_GROWING;
-
-	if (slice_is(what, SLICE("status")))
-		edge_tell_status(&process->edge, process->role->slot, &words);
-	else if (slice_is(what, SLICE("sessions")))
-		edge_tell_sessions(&process->edge, &words);
-	else
-		text_put(&words, SLICE("{\"error\":\"an edge answers status and sessions\"}"));
-	answer(process, ask->request, text_slice(&words));
-	text_free(&words);
-	json_decref(question);
-}
-
-static void control_receive(
-	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
-{
-	struct report_ask ask;
-
-	(void)channel;
-	if (fd >= 0)
-		close(fd); /* control has none to give */
-	if (type == REPORT_ASK && report_ask_read(body, &ask))
-		answer_question(owner, &ask);
-}
-
-static void control_gone(void *owner, struct channel *channel)
+static void answer(void *owner, struct slice asked, struct text *words)
 {
 	struct edge_process *process = owner;
+	json_t *question = json_loadb(asked.at ? asked.at : "", asked.len, 0, NULL);
+	struct slice what = slice_of(json_string_value(json_object_get(question, "ask")));
 
-	channel_close(channel);
-	process->control = NULL; /* given again when it lives again; lines are kept meanwhile */
+	if (slice_is(what, SLICE("status")))
+		edge_tell_status(&process->edge, process->role->slot, words);
+	else if (slice_is(what, SLICE("sessions")))
+		edge_tell_sessions(&process->edge, words);
+	else
+		text_put(words, SLICE("{\"error\":\"an edge answers status and sessions\"}"));
+	json_decref(question);
 }
 
 static void log_tls(void *owner, const struct journal_tls *failure)
@@ -208,12 +113,10 @@ struct edge_journal control_journal(struct edge_process *process)
 	return (struct edge_journal){journal_take, log_refused, log_auth, log_tls, process};
 }
 
-void control_open(struct edge_process *process, int fd)
+void control_begin(struct edge_process *process)
 {
-	channel_close(process->control); /* one that died is given again */
-	process->control = channel_open(process->edge.loop, fd,
-		(struct channel_user){control_receive, control_gone, NULL, process});
-	send_kept(process);
+	told_init(&process->told, process->role->loop,
+		&(struct told_user){.answer = answer, .owner = process});
 }
 
 /* ---- queue: segments ---- */

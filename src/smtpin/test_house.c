@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "smtpin/test_counters.h"
 
 /* ---- a disk in memory: the descriptor is the segment's number ---- */
 
@@ -189,6 +190,7 @@ struct house *house_open(struct policy *policy, enum house_spool spool)
 	edge_use_policy(&house->edge, policy);
 	house->edge.asker = asker_open(house->loop);
 	asker_watch(house->edge.asker, accounts_changed, &house->edge);
+	house->edge.next_hop = next_hop_open(house->loop);
 	int census = census_new(1);
 	house->edge.census = census_open(census, 0);
 	close(census);
@@ -207,6 +209,58 @@ void house_accounts(struct house *house, struct slice text)
 		house->accounts = accounts_fake_new(house->arena, house->edge.asker, text);
 }
 
+void house_counters(struct house *house)
+{
+	if (house->counters)
+		return;
+	house->edge.counting = counting_open(house->loop);
+	house->counters = test_counters_new(house->loop, house->edge.counting);
+}
+
+/* The line for this address, or for everybody; empty: out is away. */
+static struct slice next_hop_line(struct slice lines, struct slice address)
+{
+	while (lines.len) {
+		struct slice line = slice_cut(&lines, '\n');
+		struct slice name = slice_cut(&line, ' ');
+		if (slice_is(name, address) || slice_is(name, SLICE("*")))
+			return line;
+	}
+	return SLICE_NONE;
+}
+
+static bool next_hop_answer(void *owner, uint16_t type, struct slice body)
+{
+	static const struct slice words[ASKING_FOUNDS] = {
+		[ASKING_KNOWN] = SLICE("known"),
+		[ASKING_UNKNOWN] = SLICE("unknown"),
+		[ASKING_CANNOT_TELL] = SLICE("untold"),
+	};
+	struct house *house = owner;
+	struct asking_ask ask;
+	char room[ASKING_BECAUSE_MAX + 16];
+	struct writer out = writer_over(room, sizeof room);
+
+	panic_if(type != ASKING_ASK || !asking_ask_read(body, &ask), "that is no question");
+	struct slice line = next_hop_line(house->next_hop, ask.address);
+	struct slice word = slice_cut(&line, ' ');
+	if (!word.len)
+		return false;
+	for (uint8_t i = 0; i < ASKING_FOUNDS; i++) {
+		if (!slice_is(word, words[i]))
+			continue;
+		asking_answer_write(&out, &(struct asking_answer){ask.request, i, line});
+		next_hop_receive(house->edge.next_hop, ASKING_ANSWER, writer_slice(&out));
+	}
+	return true; /* or it is silent */
+}
+
+void house_next_hop(struct house *house, struct slice text)
+{
+	house->next_hop = arena_slice(house->arena, text);
+	next_hop_use_way(house->edge.next_hop, next_hop_answer, house);
+}
+
 static void retire_run(struct task *task, void *arg)
 {
 	struct house *house = arg;
@@ -221,7 +275,10 @@ void house_close(struct house *house)
 	loop_run(house->loop);
 	spool_writer_close(house->edge.writer);
 	edge_close(&house->edge);
+	counting_close(house->edge.counting);
+	test_counters_free(house->counters);
 	asker_close(house->edge.asker);
+	next_hop_close(house->edge.next_hop);
 	offload_close(house->pool);
 	loop_close(house->loop);
 	for (uint32_t i = 0; i < house->segment_count; i++) {

@@ -38,13 +38,20 @@ struct house {
 	size_t journal_count;
 	struct slice service;           /* of the next connection: "smtp" where it is empty */
 	struct accounts_fake *accounts; /* NULL: accounts is away */
+	struct test_counters *counters; /* NULL: they are unknown */
+	struct slice next_hop;          /* what it says, as house_next_hop() has it */
 };
 
 /* NULL if the text is no policy; the complaints are printed then. */
 struct policy *house_policy(struct slice text);
 struct house *house_open(struct policy *policy, enum house_spool spool); /* owns the reference */
+/* `limit` clauses count from now on; before, accounts is away. */
+void house_counters(struct house *house);
 /* What accounts says from now on (account/fake.h). */
 void house_accounts(struct house *house, struct slice text);
+/* What out answers from now on: "alice@a.example known|unknown|untold|silent asked mx:25: 250 Ok" a
+ * line, `*` for everybody else. */
+void house_next_hop(struct house *house, struct slice text);
 /* Runs until nothing can happen; every client has closed. */
 void house_close(struct house *house);
 /* A client connects; the other end is the caller's, to be used in a task. */

@@ -28,6 +28,7 @@ static struct job *work_next(void *owner)
 	for (struct job *job; (job = destination_take(connection->destination));) {
 		if (job->loaded || pool->link.load(pool->link.owner, job)) {
 			connection->turn++;
+			job->begun = loop_mono(pool->loop);
 			return job;
 		}
 		pool->link.ended(pool->link.owner, job);
@@ -49,6 +50,7 @@ static void work_done(void *owner, struct job *job)
 	struct connection *connection = owner;
 	struct destination *destination = connection->destination;
 
+	destination->took = loop_mono(destination->pool->loop) - job->begun;
 	if (job_was_delivered(job) && destination->waiting > destination->open &&
 		destination->allowed < CONNECTIONS_PER_DESTINATION) {
 		destination->allowed++;
@@ -191,6 +193,7 @@ static void idle_leave(struct connection *connection)
 		return;
 	list_remove(&connection->idle_link);
 	list_remove(&connection->pool_idle_link);
+	connection->destination->idle_count--;
 	connection->destination->pool->idle_count--;
 }
 
@@ -205,6 +208,7 @@ static bool idle_wait(struct task *task, struct connection *connection)
 	connection->turn = 0;
 	list_prepend(&destination->idle, &connection->idle_link);
 	list_prepend(&destination->pool->idle, &connection->pool_idle_link);
+	destination->idle_count++;
 	destination->pool->idle_count++;
 	while (wait == WAIT_READY && !connection->woken && !connection->dismissed)
 		wait = gate_wait(task, &connection->wake, "the next message");

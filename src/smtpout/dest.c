@@ -63,22 +63,57 @@ static void out_of_memory(struct destination *destination)
 		destination_settle(destination, &failure);
 }
 
+static bool needs_connection(const struct destination *destination)
+{
+	return destination->waiting > destination->coming;
+}
+
+/* One connection for what waits; false: there may be none. */
+static bool feed_one(struct destination *destination)
+{
+	if (!list_is_empty(&destination->idle)) {
+		connection_wake(LIST_OBJECT(struct connection, destination->idle.next, idle_link));
+		return true;
+	}
+	if (destination->open >= destination->allowed)
+		return false; /* those that work take it */
+	if (destination->pool->connections >= destination->pool->most) {
+		hunger(destination);
+		return false;
+	}
+	if (connection_start(destination))
+		return true;
+	out_of_memory(destination);
+	return false;
+}
+
+static void be_patient(struct destination *destination)
+{
+	mono_ns until = loop_mono(destination->pool->loop) + CONNECTION_PATIENCE;
+
+	if (needs_connection(destination) && destination->patience.at == NEVER)
+		timer_set(&destination->patience, until);
+}
+
+static void patience_ends(struct timer *timer)
+{
+	struct destination *destination = LIST_OBJECT(struct destination, timer, patience);
+
+	if (needs_connection(destination) && feed_one(destination))
+		be_patient(destination);
+}
+
 void destination_feed(struct destination *destination)
 {
-	while (destination->waiting > destination->coming) {
-		if (!list_is_empty(&destination->idle)) {
-			connection_wake(
-				LIST_OBJECT(struct connection, destination->idle.next, idle_link));
-		} else if (destination->open >= destination->allowed) {
-			return; /* those that work take it */
-		} else if (destination->pool->connections >= destination->pool->most) {
-			hunger(destination);
+	bool is_near = destination->took <= NEAR_MOST;
+	bool nobody_works = destination->open == destination->idle_count;
+
+	while (needs_connection(destination) && (nobody_works || !is_near)) {
+		if (!feed_one(destination))
 			return;
-		} else if (!connection_start(destination)) {
-			out_of_memory(destination);
-			return;
-		}
+		nobody_works = false;
 	}
+	be_patient(destination);
 }
 
 void pool_feed(struct pool *pool)
@@ -95,6 +130,7 @@ void destination_leave(struct destination *destination)
 		return;
 	if (list_is_linked(&destination->hungry_link))
 		list_remove(&destination->hungry_link);
+	timer_clear(&destination->patience);
 	map_take(destination->pool->destinations, destination->key);
 	arena_free(destination->arena);
 }
@@ -103,9 +139,22 @@ void destination_leave(struct destination *destination)
 
 static struct slice destination_key(const struct delivery_job *order, struct arena *arena)
 {
-	return arena_format(arena, "%u %u %u %u %.*s %.*s %.*s", order->route, order->tls,
-		order->port, order->private_too, SLICE_ARGS(order->target),
-		SLICE_ARGS(order->login), SLICE_ARGS(order->password_file));
+	enum { NUMBERS_MOST = 4 * 11, BLANKS = 2 };
+	size_t most = NUMBERS_MOST + order->target.len + order->login.len +
+		      order->password_file.len + BLANKS;
+	struct text key = {.at = arena_bytes(arena, most), .size = most};
+	const uint64_t numbers[] = {order->route, order->tls, order->port, order->private_too};
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		text_number(&key, numbers[i]);
+		text_char(&key, ' ');
+	}
+	text_put(&key, order->target);
+	text_char(&key, ' ');
+	text_put(&key, order->login);
+	text_char(&key, ' ');
+	text_put(&key, order->password_file);
+	return text_slice(&key);
 }
 
 static struct destination *destination_find(struct pool *pool, const struct job *job)
@@ -121,7 +170,8 @@ static struct destination *destination_find(struct pool *pool, const struct job 
 		.arena = arena,
 		.key = arena_slice(arena, key),
 		.way = job->order,
-		.allowed = CONNECTIONS_AT_FIRST};
+		.allowed = CONNECTIONS_AT_FIRST,
+		.took = NEVER};
 	destination->way.target = arena_slice(arena, job->order.target);
 	destination->way.login = arena_slice(arena, job->order.login);
 	destination->way.password_file = arena_slice(arena, job->order.password_file);
@@ -129,6 +179,7 @@ static struct destination *destination_find(struct pool *pool, const struct job 
 	list_init(&destination->jobs);
 	list_init(&destination->connections);
 	list_init(&destination->idle);
+	timer_init(&destination->patience, pool->loop, patience_ends);
 	map_put(pool->destinations, destination->key, destination);
 	return destination;
 }

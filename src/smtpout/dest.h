@@ -3,7 +3,9 @@
  * Destinations: jobs that may share connections, and the few connections each has.
  *
  * A destination begins with two connections and gets another while jobs wait and deliveries
- * succeed. An idle connection is kept for a while; the one used last is used first. When no
+ * succeed. An idle connection is kept for a while; the one used last is used first. A server that
+ * answers within NEAR_MOST is near: while a connection is at work there, what waits is left to it
+ * for a moment, since an envelope behind a body costs no packet and no reply of its own. When no
  * host of a destination can be reached all its jobs are settled with the same words, so that the
  * queue backs off. Past CONNECTIONS_IN_ALL destinations take turns.
  */
@@ -21,6 +23,8 @@ enum {
 	PUT_BACK_MOST = 2,  /* connections a job may lose before it is deferred */
 };
 #define CONNECTION_IDLE (10 * NS_PER_S)
+#define NEAR_MOST (20 * NS_PER_MS)    /* from taking a message to the answer for it */
+#define CONNECTION_PATIENCE NS_PER_MS /* before another connection is used for what waits */
 
 struct pool;
 

@@ -33,10 +33,12 @@ struct destination {
 	struct list jobs, connections;
 	struct list idle;        /* the one used last first */
 	struct list hungry_link; /* in pool->hungry */
-	size_t waiting, open;
+	size_t waiting, open, idle_count;
 	size_t coming;  /* connections being made or woken: each will take a job */
 	size_t greeted; /* connections that have been greeted */
 	size_t allowed;
+	mono_ns took;          /* what was answered for last; NEVER: nothing was */
+	struct timer patience; /* until what waits gets a connection more */
 };
 
 struct connection {
@@ -57,7 +59,8 @@ struct job *destination_take(struct destination *destination); /* NULL: none wai
 void destination_keep(struct destination *destination, struct job *job, bool in_front);
 /* The same words to everybody who waits. */
 void destination_settle(struct destination *destination, const struct settlement *settlement);
-/* Sees to it that what waits has connections coming, as far as it may have. */
+/* Sees to it that what waits has connections coming, as far as it may have; where the server is
+ * near and a connection at work, one each CONNECTION_PATIENCE. */
 void destination_feed(struct destination *destination);
 void destination_leave(struct destination *destination); /* frees it if nothing is left in it */
 void pool_feed(struct pool *pool); /* a place has become free: who waits longest */

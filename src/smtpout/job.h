@@ -42,6 +42,7 @@ struct job {
 	struct message message; /* when loaded */
 	struct spool_source source;
 	uint32_t parts;    /* > 0: the body lies in so many chunks */
+	mono_ns begun;     /* when a connection took it */
 	unsigned put_back; /* how often a connection was lost before it was answered */
 };
 

@@ -12,18 +12,22 @@
 #include "packets/report.h"
 #include "policy/policy.h"
 #include "run/channel.h"
+#include "smtpout/asked.h"
+#include "smtpout/console.h"
 #include "smtpout/dest.h"
 #include "smtpout/local.h"
 #include "smtpout/outbox.h"
 #include "smtpout/segments.h"
 
 enum { OFFLOAD_THREADS = 4 };
+#define OUTCOME_PATIENCE NS_PER_MS
 
 struct out {
 	struct role *role;
 	struct dns_client *names;
 	struct offload *threads;
 	struct pool *pool;
+	struct asked *asked;
 	struct local *local;
 	struct map *segments; /* by number */
 	struct outbox outbox;
@@ -129,6 +133,7 @@ static void out_finish(struct turn_end *hook)
 	outbox_connect(&out->outbox, NULL);
 	channel_close(out->control);
 	pool_close(out->pool);
+	asked_close(out->asked);
 	local_close(out->local);
 	passwords_free(out->passwords);
 	trust_drop(out->next_trust);
@@ -147,7 +152,7 @@ static void out_finish(struct turn_end *hook)
 static void maybe_end(struct out *out)
 {
 	if (out->stopping && out->jobs == 0 && local_count(out->local) == 0 &&
-		pool_count(out->pool).connections == 0)
+		pool_count(out->pool).connections == 0 && asked_connections(out->asked) == 0)
 		loop_at_turn_end(out->role->loop, &out->finish);
 }
 
@@ -155,9 +160,13 @@ static void job_ended(void *owner, struct job *job)
 {
 	struct out *out = owner;
 
-	for (size_t i = 0; i < job->count; i++)
-		if (job->recipients[i].state == RCPT_SETTLED)
-			outcome_send(out, job, &job->recipients[i]);
+	for (size_t i = 0; i < job->count; i++) {
+		if (job->recipients[i].state != RCPT_SETTLED)
+			continue;
+		outcome_send(out, job, &job->recipients[i]);
+		if (asked_is_any(out->asked))
+			asked_learn(out->asked, job, &job->recipients[i]);
+	}
 	outbox_end(&out->outbox, job->order.job);
 	segment_release(job->segment);
 	job_free(job);
@@ -251,10 +260,13 @@ static void status_text(const struct out *out, struct text *json)
 		"\"connections\":%zu,\"idle\":%zu,",
 		(unsigned long long)out->jobs, pool.waiting, pool.destinations, pool.connections,
 		pool.idle);
-	text_format(json, "\"delivered\":%llu,\"deferred\":%llu,\"failed\":%llu}",
+	text_format(json,
+		"\"delivered\":%llu,\"deferred\":%llu,\"failed\":%llu,\"mailboxes_asked\":",
 		(unsigned long long)out->counts[OUTCOME_DELIVERED],
 		(unsigned long long)out->counts[OUTCOME_DEFERRED],
 		(unsigned long long)out->counts[OUTCOME_FAILED]);
+	asked_status(out->asked, json);
+	text_char(json, '}');
 }
 
 static void control_receive(
@@ -262,20 +274,17 @@ static void control_receive(
 {
 	struct out *out = owner;
 	struct report_ask ask;
-	char piece[400], packet[512];
-	struct text json = TEXT_FIXED(piece);
-	struct writer answer = writer_over(packet, sizeof packet);
+	struct text json = TEXT_GROWING;
 
+	(void)channel;
 	if (fd >= 0)
 		close(fd);
-	if (type != REPORT_ASK || !report_ask_read(body, &ask))
+	if (type != REPORT_ASK || !report_ask_read(body, &ask) ||
+		console_ask(out->asked, ask.question, ask.request, &out->control))
 		return;
 	status_text(out, &json);
-	report_answer_write(
-		&answer, &(struct report_answer){
-				 .request = ask.request, .last = true, .piece = text_slice(&json)});
-	if (channel_send(channel, REPORT_ANSWER, writer_slice(&answer), -1) != SENT)
-		return; /* control asks again */
+	console_answer(out->control, ask.request, text_slice(&json));
+	text_free(&json);
 }
 
 static void control_gone(void *owner, struct channel *channel)
@@ -284,6 +293,15 @@ static void control_gone(void *owner, struct channel *channel)
 
 	channel_close(channel);
 	out->control = NULL;
+}
+
+/* ---- mailboxes asked ---- */
+
+static void asked_report(void *owner, bool is_trouble, const char *event, struct slice words)
+{
+	struct out *out = owner;
+
+	role_log(out->role, is_trouble ? LEVEL_WARN : LEVEL_INFO, event, "%.*s", SLICE_ARGS(words));
 }
 
 /* ---- the role ---- */
@@ -304,6 +322,8 @@ static void *out_start(struct role *role)
 	out->pool = pool_open(role->loop, dns_client_dns(out->names), CONNECTIONS_IN_ALL, link);
 	out->local = local_open(role->loop, out->threads, loop_wall(role->loop), link);
 	out->passwords = passwords_new();
+	out->asked = asked_open(role->loop, dns_client_dns(out->names), out->threads,
+		out->passwords, (struct asked_link){asked_report, work_empty, out});
 	outbox_init(&out->outbox);
 	out->finish.run = out_finish;
 	return out;
@@ -336,6 +356,7 @@ static void out_switch_over(void *state)
 {
 	struct out *out = state;
 
+	asked_use(out->asked, out->next_policy, out->next_trust);
 	pool_set_name(out->pool, out->next_name);
 	local_set_name(out->local, out->next_name);
 	pool_set_secrets(out->pool, out->next_trust, out->passwords, out->threads);
@@ -353,13 +374,17 @@ static void out_peer(void *state, enum role_name name, unsigned slot, int fd)
 
 	(void)slot;
 	if (name == ROLE_QUEUE) {
-		outbox_connect(&out->outbox, channel_open(out->role->loop, fd,
-						     (struct channel_user){.receive = queue_receive,
-							     .gone = queue_gone,
-							     .drained = queue_drained,
-							     .owner = out}));
+		struct channel *queue = channel_open(out->role->loop, fd,
+			(struct channel_user){.receive = queue_receive,
+				.gone = queue_gone,
+				.drained = queue_drained,
+				.owner = out});
+		channel_set_patience(queue, OUTCOME_PATIENCE);
+		outbox_connect(&out->outbox, queue);
 	} else if (name == ROLE_RESOLVER) {
 		dns_client_connect(out->names, fd);
+	} else if (name == ROLE_EDGE) {
+		asked_edge(out->asked, fd);
 	} else if (name == ROLE_CONTROL) {
 		channel_close(out->control);
 		out->control = channel_open(out->role->loop, fd,
@@ -399,6 +424,7 @@ static void out_stop(void *state)
 
 	out->stopping = true;
 	pool_stop(out->pool);
+	asked_stop(out->asked);
 	local_stop(out->local);
 	maybe_end(out);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/crc32c.h"
+#include "base/testing.h"
 #include "packets/delivery.h"
 #include "smtpout/client_scene.h"
 #include "smtpout/out.h"
@@ -166,8 +167,7 @@ static void scene_open(struct scene *scene, bool damaged, const char *script)
 
 	*scene = (struct scene){.loop = sim_open(INT64_C(1764000000) * NS_PER_S), .script = script};
 	scene->story = scene->server.said = scene->server.fault = TEXT_GROWING;
-	strcpy(scene->root, "/tmp/out-test-XXXXXX");
-	assert_non_null(mkdtemp(scene->root));
+	assert_non_null(testing_folder(scene->root, sizeof scene->root, "out-test"));
 	segment_make(scene, damaged);
 	assert_true(channel_pair(supervisor) && channel_pair(queue));
 	struct channel_user user = {.gone = gone, .owner = scene};

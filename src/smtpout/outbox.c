@@ -7,8 +7,6 @@
 
 #include "base/panic.h"
 
-enum { OUTCOME_BYTES_MAX = 3000 };
-
 struct letter {
 	struct list link;
 	uint16_t type;
@@ -67,8 +65,7 @@ static void put(struct outbox *box, uint16_t type, const struct writer *out)
 
 void outbox_outcome(struct outbox *box, const struct delivery_outcome *outcome)
 {
-	char body[OUTCOME_BYTES_MAX];
-	struct writer out = writer_over(body, sizeof body);
+	struct writer out = writer_over(box->room, sizeof box->room);
 
 	delivery_outcome_write(&out, outcome);
 	put(box, DELIVERY_OUTCOME, &out);

@@ -13,6 +13,7 @@
 struct outbox {
 	struct channel *channel; /* NULL: no queue; then what is put is dropped */
 	struct list waiting;
+	char room[3000]; /* for one outcome; a buffer on the stack is cleared each time */
 };
 
 void outbox_init(struct outbox *box);

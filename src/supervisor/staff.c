@@ -21,6 +21,7 @@ static const struct {
 	{ROLE_EDGE, ROLE_RESOLVER},
 	{ROLE_EDGE, ROLE_ACCOUNTS},
 	{ROLE_EDGE, ROLE_CONTROL},
+	{ROLE_EDGE, ROLE_OUT},
 	{ROLE_QUEUE, ROLE_OUT},
 	{ROLE_QUEUE, ROLE_CONTROL},
 	{ROLE_OUT, ROLE_RESOLVER},
@@ -163,14 +164,19 @@ static void grant_queue(struct member *member)
 	grant_folder(member, GRANT_STATE_FOLDER, member->supervisor->state.folder, "");
 }
 
+static void grant_census(struct member *member)
+{
+	member_grant(member, SETUP_GRANT, &(struct setup_grant){.what = GRANT_CENSUS},
+		member->supervisor->census);
+}
+
 static void grant_all(struct member *member)
 {
 	switch (member->kind->name) {
 	case ROLE_EDGE:
 		grant_folder(
 			member, GRANT_SECRET, member->supervisor->state.secret, "/return-path.key");
-		member_grant(member, SETUP_GRANT, &(struct setup_grant){.what = GRANT_CENSUS},
-			member->supervisor->census);
+		grant_census(member);
 		grant_listeners(member);
 		locals_grant(member);
 		break;
@@ -186,6 +192,7 @@ static void grant_all(struct member *member)
 		break;
 	case ROLE_POP:
 		grant_folder(member, GRANT_STATE_FOLDER, member->supervisor->state.folder, "");
+		grant_census(member);
 		grant_listeners(member);
 		break;
 	case ROLE_KEYS: /* its own come before each bundle */
@@ -314,6 +321,8 @@ static void settle_all(struct supervisor *supervisor)
 		bool ended = member_settle(member);
 		if (ended && member->kind->name == ROLE_EDGE)
 			census_clear(supervisor->census, member->slot);
+		if (ended && member->kind->name == ROLE_POP)
+			census_clear(supervisor->census, supervisor->configuration->edges);
 		if (ended && member->kind->name == ROLE_QUEUE && !supervisor->stopping)
 			stop_dependents(supervisor);
 	}

@@ -251,7 +251,7 @@ static enum exit_status open_all(struct supervisor *supervisor, struct text *why
 		    supervisor->configuration->edges, why))
 		return EXIT_FAILED;
 	listeners_keep(&supervisor->listeners, &fresh);
-	supervisor->census = census_new(supervisor->configuration->edges);
+	supervisor->census = census_new(supervisor->configuration->edges + 1); /* and pop */
 	if (supervisor->census < 0) {
 		text_format(why, "cannot make a memory file: %s", strerror(errno));
 		return EXIT_FAILED;

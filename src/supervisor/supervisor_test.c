@@ -4,6 +4,7 @@
  * read its log and send it signals. A fake role logs what happens to it and obeys words that stand
  * in a comment of the configuration ("# refuse out": out cannot prepare this).
  */
+#include "base/testing.h"
 #include "policy/policy.h"
 #include "supervisor/supervisor.h"
 
@@ -175,8 +176,7 @@ static struct run *run_new(const char *config)
 	struct run *run = calloc(1, sizeof *run);
 
 	assert_non_null(run);
-	snprintf(run->folder, sizeof run->folder, "/tmp/supervisor-test-XXXXXX");
-	assert_non_null(mkdtemp(run->folder));
+	assert_non_null(testing_folder(run->folder, sizeof run->folder, "supervisor-test"));
 	assert_int_equal(chmod(run->folder, 0755), 0);
 	snprintf(run->config, sizeof run->config, "%s/postern.conf", run->folder);
 	write_config(run, config);

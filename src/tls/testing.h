@@ -20,7 +20,7 @@ struct testing_tls {
 	struct private_key *keys[TESTING_KEYS_MAX];
 	size_t key_count;
 	struct text certificate; /* PEM of the last made */
-	char trust_file[64];     /* in /tmp: the same, for clients */
+	char trust_file[64];     /* the same, for clients */
 	bool away;               /* as if keys were away */
 	unsigned pauses;         /* each signature waits so many milliseconds of the loop */
 	unsigned asked;

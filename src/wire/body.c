@@ -59,12 +59,14 @@ static enum class octet_class(char c) {
 }
 
 /* How many octets from `at` on are neither CR, LF nor NUL; *high is not zero if one has its top
- * bit.
- */
+ * bit. May stop early, before an octet that the caller steps over: here at every control up to CR,
+ * the greatest of the three. */
 #if defined(__SSE2__) && !defined(BODY_PORTABLE)
-static unsigned octets_equal(__m128i octets, char c)
+static unsigned octets_up_to(__m128i octets, char most)
 {
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(c)));
+	__m128i less = _mm_min_epu8(octets, _mm_set1_epi8(most));
+
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(less, octets));
 }
 
 static size_t plain_run(const char *at, size_t len, uint64_t *high)
@@ -73,8 +75,7 @@ static size_t plain_run(const char *at, size_t len, uint64_t *high)
 
 	for (; len - run >= sizeof(__m128i); run += sizeof(__m128i)) {
 		__m128i octets = _mm_loadu_si128((const __m128i *)(const void *)(at + run));
-		unsigned stops = octets_equal(octets, '\r') | octets_equal(octets, '\n') |
-				 octets_equal(octets, '\0');
+		unsigned stops = octets_up_to(octets, '\r');
 		unsigned tops = (unsigned)_mm_movemask_epi8(octets);
 		if (stops) {
 			*high |= tops & (stops - 1) & ~stops;
@@ -94,7 +95,6 @@ static uint64_t has_zero(uint64_t word)
 	return (word - EACH_OCTET) & ~word & HIGH_BITS;
 }
 
-/* May stop up to seven octets early: the caller steps over those one by one. */
 static size_t plain_run(const char *at, size_t len, uint64_t *high)
 {
 	size_t run = 0;

@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+enum { FIELDS_USUAL = 24 };
+
 /* The line at the front of `s`, with its end. */
 static struct slice line_of(struct slice s)
 {
@@ -30,10 +32,8 @@ static bool is_blank(char c)
 }
 
 /* RFC 5322 3.6.8: field-name = 1*ftext; 4.5 (obsolete) allows blanks before the colon. */
-static bool name_of(struct slice line, struct slice *name)
+static bool name_of(struct slice line, size_t colon, struct slice *name)
 {
-	size_t colon = slice_find(line, ':');
-
 	if (colon == SIZE_MAX)
 		return false;
 	*name = slice_trim(slice_part(line, 0, colon));
@@ -51,14 +51,15 @@ enum part { PART_FIELD, PART_END, PART_BAD };
 static enum part take_field(struct slice *s, struct field *field)
 {
 	struct slice line = line_of(*s);
+	struct slice shown = without_line_end(line);
+	size_t len = line.len, colon = slice_find(shown, ':');
 
-	if (without_line_end(line).len == 0) {
+	if (shown.len == 0) {
 		*s = slice_from(*s, line.len);
 		return PART_END;
 	}
-	if (!name_of(without_line_end(line), &field->name))
+	if (!name_of(shown, colon, &field->name))
 		return PART_BAD;
-	size_t len = line.len, colon = slice_find(line, ':');
 	while (len < s->len && s->at[len - 1] == '\n' && is_blank(s->at[len]))
 		len += line_of(slice_from(*s, len)).len;
 	field->raw = without_line_end(slice_part(*s, colon + 1, len));
@@ -66,8 +67,8 @@ static enum part take_field(struct slice *s, struct field *field)
 	return PART_FIELD;
 }
 
-/* Counts where `fields` is NULL. */
-static size_t scan(struct slice message, struct field *fields, struct headers *headers)
+/* Counts them all, and keeps as many as there is room for. */
+static size_t scan(struct slice message, struct field *fields, size_t room, struct headers *headers)
 {
 	struct slice left = message;
 	struct field field = {0};
@@ -75,7 +76,7 @@ static size_t scan(struct slice message, struct field *fields, struct headers *h
 	size_t count = 0;
 
 	while (left.len && (part = take_field(&left, &field)) == PART_FIELD) {
-		if (fields)
+		if (count < room)
 			fields[count] = field;
 		count++;
 	}
@@ -88,9 +89,12 @@ static size_t scan(struct slice message, struct field *fields, struct headers *h
 void header_scan(struct slice message, struct arena *arena, struct headers *headers)
 {
 	*headers = (struct headers){0};
-	headers->count = scan(message, NULL, headers);
+	headers->fields = ARENA_ARRAY(arena, struct field, FIELDS_USUAL);
+	headers->count = scan(message, headers->fields, FIELDS_USUAL, headers);
+	if (headers->count <= FIELDS_USUAL)
+		return;
 	headers->fields = ARENA_ARRAY(arena, struct field, headers->count);
-	scan(message, headers->fields, headers);
+	scan(message, headers->fields, headers->count, headers);
 }
 
 const struct field *header_find(const struct headers *headers, struct slice name, size_t n)
@@ -133,6 +137,18 @@ void text_mail_date(struct text *text, wall_ns wall)
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct civil c = civil_of(wall);
 
-	text_format(text, "%.3s, %d %.3s %04d %02d:%02d:%02d +0000", days + 3 * c.weekday, c.day,
-		months + 3 * (c.month - 1), c.year, c.hour, c.minute, c.second);
+	text_put(text, (struct slice){days + 3 * c.weekday, 3});
+	text_put(text, SLICE(", "));
+	text_number(text, (uint64_t)c.day);
+	text_char(text, ' ');
+	text_put(text, (struct slice){months + 3 * (c.month - 1), 3});
+	text_char(text, ' ');
+	text_padded(text, (uint64_t)c.year, 4);
+	text_char(text, ' ');
+	text_padded(text, (uint64_t)c.hour, 2);
+	text_char(text, ':');
+	text_padded(text, (uint64_t)c.minute, 2);
+	text_char(text, ':');
+	text_padded(text, (uint64_t)c.second, 2);
+	text_put(text, SLICE(" +0000"));
 }

@@ -134,14 +134,15 @@ static enum mailbox_fault local_normalise(struct mailbox *mailbox, struct arena 
 static enum mailbox_fault local_read(struct slice *s, struct arena *arena, struct mailbox *mailbox)
 {
 	size_t len = 0;
-	enum mailbox_fault fault = s->len && s->at[0] == '"'
-					   ? quoted_read(*s, arena, &mailbox->local, &len)
-					   : dotted_read(*s, &mailbox->local, &len);
+	bool quoted = s->len && s->at[0] == '"';
+	enum mailbox_fault fault = quoted ? quoted_read(*s, arena, &mailbox->local, &len)
+					  : dotted_read(*s, &mailbox->local, &len);
 
 	if (fault != MAILBOX_OK)
 		return fault;
-	fault = local_normalise(mailbox, arena);
-	mailbox->quoted = !is_dot_string(mailbox->local);
+	fault = local_normalise(mailbox, arena); /* may make ASCII of what was not */
+	if (quoted || mailbox->needs_smtputf8)
+		mailbox->quoted = !is_dot_string(mailbox->local);
 	*s = slice_from(*s, len);
 	return fault;
 }
@@ -185,30 +186,33 @@ static enum mailbox_fault domain_read(struct slice s, struct arena *arena, struc
 	return domain_normalise(s, arena, &mailbox->domain) ? MAILBOX_OK : MAILBOX_BAD_DOMAIN;
 }
 
+static void text_quoted(struct text *text, struct slice local)
+{
+	text_char(text, '"');
+	for (size_t i = 0; i < local.len; i++) {
+		if (local.at[i] == '"' || local.at[i] == '\\')
+			text_char(text, '\\');
+		text_char(text, local.at[i]);
+	}
+	text_char(text, '"');
+}
+
 /* The one form, with quotes and backslashes only where they are needed. */
 static enum mailbox_fault mailbox_compose(struct mailbox *mailbox, struct arena *arena)
 {
-	char raw[2 * LOCAL_MAX + DOMAIN_MAX + 4];
-	struct text text = TEXT_FIXED(raw);
+	size_t most = 2 * mailbox->local.len + mailbox->domain.len + 3;
+	struct text text = {.at = arena_bytes(arena, most), .size = most};
 
 	if (mailbox->quoted)
-		text_char(&text, '"');
-	for (size_t i = 0; i < mailbox->local.len; i++) {
-		char c = mailbox->local.at[i];
-		if (c == '"' || c == '\\')
-			text_char(&text, '\\');
-		text_char(&text, c);
-	}
-	if (mailbox->quoted)
-		text_char(&text, '"');
+		text_quoted(&text, mailbox->local);
+	else
+		text_put(&text, mailbox->local);
 	if (mailbox->domain.len) {
 		text_char(&text, '@');
 		text_put(&text, mailbox->domain);
 	}
-	if (text.len > MAILBOX_MAX)
-		return MAILBOX_TOO_LONG;
-	mailbox->text = arena_slice(arena, text_slice(&text));
-	return MAILBOX_OK;
+	mailbox->text = text_slice(&text);
+	return text.len > MAILBOX_MAX ? MAILBOX_TOO_LONG : MAILBOX_OK;
 }
 
 /* local@domain in all of `s`; a domain may miss only behind <postmaster> (RFC 5321 4.1.1.3). */

@@ -21,12 +21,23 @@ const char *received_with(const struct received *received)
 	return keywords[received->smtputf8][received->tls][received->authenticated];
 }
 
+static bool fits_host(char c)
+{
+	return ascii_is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' ||
+	       c == ']';
+}
+
 /* What may stand in a domain or address literal; a client's "(" or ";" must not. */
 static void text_host(struct text *text, struct slice host)
 {
-	for (size_t i = 0; i < host.len; i++) {
-		bool fits = ascii_is_alnum(host.at[i]) || slice_has(SLICE("-_.:[]"), host.at[i]);
-		text_char(text, fits ? host.at[i] : '?');
+	while (host.len) {
+		size_t run = 0;
+		while (run < host.len && fits_host(host.at[run]))
+			run++;
+		text_put(text, slice_part(host, 0, run));
+		if (run < host.len)
+			text_char(text, '?');
+		host = slice_from(host, run + 1);
 	}
 }
 

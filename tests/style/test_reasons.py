@@ -15,7 +15,7 @@ os.chdir(ROOT)
 
 BEHIND = ("src/queue/", "src/smtpout/", "src/deliver/", "src/accounts/")
 # A clause says it, of what accounts counted: the daemon as a whole is needed for it.
-BY_A_CLAUSE = {"LIMIT_REACHED": "src/policy/clauses.c"}
+BY_A_CLAUSE = {"LIMIT_REACHED": "src/policy/clauses.c", "ACCOUNT_LIMIT_REACHED": "src/policy/account_limits.c"}
 
 
 def elsewhere():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real posternd with real clients, on loopback and port 0; everything it makes lies in tmp_path."""
+import fcntl
 import json
 import os
 import re
@@ -45,7 +46,10 @@ def peers():
     def fetch(package):
         need("packages")
         folder = os.path.join(BUILD, "peers", package)
-        made = subprocess.run([os.path.join(ROOT, "scripts/peer"), package, folder], capture_output=True, text=True)
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        with open(folder + ".lock", "w") as turn:  # tests run beside each other
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            made = subprocess.run([os.path.join(ROOT, "scripts/peer"), package, folder], capture_output=True, text=True)
         if made.returncode:
             pytest.skip(f"{package} cannot be fetched: {made.stderr.strip()[-200:]}")
         return os.path.join(folder, "root")
@@ -113,12 +117,9 @@ class Sink:
                     say("554 5.5.1 no valid recipients")
                     continue
                 say(self.answer("DATA", line, number, "354 go on"))
-                raw = b""
-                while not (raw == b".\r\n" or raw.endswith(b"\r\n.\r\n")):
-                    piece = lines.readline()
-                    if not piece:
-                        return
-                    raw += piece
+                raw = whole_data(lines)
+                if not raw:
+                    return
                 reply = self.answer(".", raw, number, "250 2.0.0 kept")
                 if reply and reply.startswith("2"):
                     with self.lock:
@@ -130,7 +131,7 @@ class Sink:
             else:
                 say(self.answer(verb, line, number, "250 2.0.0 ok"))
 
-    def wait(self, count, seconds=20):
+    def wait(self, count, seconds=60):
         end = time.monotonic() + seconds
         while len(self.messages) < count and time.monotonic() < end:
             time.sleep(0.01)
@@ -139,6 +140,17 @@ class Sink:
     def close(self):
         self.open = False
         self.listener.close()
+
+
+def whole_data(lines):
+    """All up to the final dot, with it; b"" where the connection ends before."""
+    pieces = [b"\r\n"]
+    while True:
+        pieces.append(lines.readline())
+        if not pieces[-1]:
+            return b""
+        if pieces[-1] == b".\r\n" and pieces[-2].endswith(b"\r\n"):
+            return b"".join(pieces[1:])
 
 
 def unstuff(raw):
@@ -186,7 +198,7 @@ class Daemon:
                                         cwd=self.folder)
         self.wait_ready()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for line in self.lines():
@@ -257,7 +269,7 @@ class Daemon:
         local, domain = address.rsplit("@", 1)
         return os.path.join(self.folder, "mail", domain, local)
 
-    def mails(self, address, count=0, seconds=20):
+    def mails(self, address, count=0, seconds=60):
         """The messages in a Maildir as bytes, waiting until there are `count`."""
         folder, end = os.path.join(self.maildir(address), "new"), time.monotonic() + seconds
         while True:

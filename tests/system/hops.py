@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Next hops that tests deliver to: a server with TLS and AUTH, an LMTP server that misbehaves as told, Dovecot's."""
 import base64
-import grp
 import hashlib
 import hmac
 import os
-import pwd
 import re
 import signal
 import socket
@@ -15,6 +13,7 @@ import threading
 import time
 
 from conftest import Sink, unstuff
+from dovecot import Server
 
 
 class Authority:
@@ -237,18 +236,8 @@ class Lmtp:
         self.listener.close()
 
 
-DOVECOT = """
+LMTP = """
 protocols = lmtp
-base_dir = {folder}/run
-state_dir = {folder}/run
-log_path = {folder}/dovecot.log
-ssl = no
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-mail_location = maildir:{folder}/mail/%n
-first_valid_uid = 1
-first_valid_gid = 1
 passdb {{
   driver = static
   args = nopassword
@@ -256,12 +245,6 @@ passdb {{
 userdb {{
   driver = passwd-file
   args = username_format=%n {folder}/users
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
 }}
 service lmtp {{
   chroot =
@@ -276,51 +259,16 @@ service lmtp {{
 """
 
 
-class Dovecot:
-    """Dovecot's LMTP server, unpacked below the build folder: users alice, bob, and shut, whose
-    mail folder cannot be made."""
+class Dovecot(Server):
+    """Dovecot's LMTP server: users alice, bob, and shut, whose mail folder cannot be made."""
 
     def __init__(self, root, folder):
-        self.root, self.folder = root, folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-        os.makedirs(f"{folder}/run")
-        os.makedirs(f"{folder}/mail")
-        os.chmod(folder, 0o755)
-        if os.geteuid() == 0:
-            os.chown(f"{folder}/mail", user.pw_uid, user.pw_gid)
+        super().__init__(root, folder, LMTP)
         with open(f"{folder}/users", "w") as users:
             for name in ("alice", "bob", "shut"):
-                users.write(f"{name}::{user.pw_uid}:{user.pw_gid}::{folder}/mail/{name}::\n")
+                users.write(f"{name}::{self.user.pw_uid}:{self.user.pw_gid}::{folder}/mail/{name}::\n")
         open(f"{folder}/mail/shut", "w").close()
-        with open(f"{folder}/dovecot.conf", "w") as file:
-            file.write(DOVECOT.format(folder=folder, root=root, user=user.pw_name, port=self.port,
-                                      group=grp.getgrgid(user.pw_gid).gr_name))
-        # Its programs look for each other where they would be installed: laid over /usr, for them alone.
-        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount -t overlay overlay -o lowerdir="$1":/usr /usr && '
-                                         'shift && exec "$@"', "sh", f"{root}/usr", "/usr/sbin/dovecot", "-F", "-c",
-                                         f"{folder}/dovecot.conf"], stdin=subprocess.DEVNULL,
-                                        stdout=open(f"{folder}/out", "ab"), stderr=subprocess.STDOUT)
-        self.wait_up()
-
-    def wait_up(self):
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise AssertionError("dovecot ended: " + self.words())
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("dovecot is not up: " + self.words())
-
-    def words(self):
-        texts = [open(f"{self.folder}/{name}", errors="replace").read()[-3000:]
-                 for name in ("out", "dovecot.log") if os.path.exists(f"{self.folder}/{name}")]
-        return "\n".join(texts)
+        self.start()
 
     def mails(self, user):
         folder = f"{self.folder}/mail/{user}/new"
@@ -328,11 +276,7 @@ class Dovecot:
         return [open(os.path.join(folder, name), "rb").read() for name in names]
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        self.stop()
 
 
 POSTFIX = """set -e
@@ -375,7 +319,7 @@ class Postfix:
     """Postfix as a next hop that offers STARTTLS and throws away what it takes. It sees an /etc, a /usr and a /var of its
     own, laid over this machine's."""
 
-    def __init__(self, root, folder, certificate):
+    def __init__(self, root, folder, certificate, more=""):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -383,7 +327,7 @@ class Postfix:
         os.chmod(folder, 0o755)
         self.folder = folder
         with open(f"{folder}/main.cf", "w") as file:
-            file.write(MAIN_CF.format(certificate=certificate))
+            file.write(MAIN_CF.format(certificate=certificate) + more)
         self.process = subprocess.Popen(["unshare", "-mpf", "--mount-proc", "sh", "-c", POSTFIX, "sh", root, folder, str(self.port)],
                                         stdin=subprocess.DEVNULL, stdout=open(f"{folder}/out", "ab"), stderr=subprocess.STDOUT)
         end = time.monotonic() + 60

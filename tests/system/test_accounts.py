@@ -16,7 +16,7 @@ import time
 import pytest
 
 from conftest import POSTERN, Client
-from test_limits import ask
+from test_limits import ask, why
 
 HOUSE = 'listen smtp "127.0.0.1:0"\nlisten submission "127.0.0.1:0"\nlimits errors unlimited, unknown recipients unlimited\n' \
         'domain ours.example mailboxes accounts deliver maildir "{mail}/%d/%l"\n' \
@@ -211,7 +211,7 @@ def test_a_database_of_a_newer_format_is_refused_with_both_numbers(daemon):
     server = daemon(SQLITE)
     server.stop()
     sqlite3.connect(os.path.join(server.folder, "mail", "accounts.db")).execute("PRAGMA user_version = 7")
-    with pytest.raises(AssertionError, match="has format 7, this version knows formats up to 1"):
+    with pytest.raises(AssertionError, match="has format 7, this version knows formats up to 2"):
         server.start()
 
 
@@ -237,7 +237,8 @@ def test_a_plain_file_is_read_anew_when_it_changes(daemon):
     assert recipients(server, "dave@ours.example")[0].startswith("550")
     assert "line 1: behind the name no verifier" in json.dumps(ask(server, ask="status"))
     assert recipients(server, "bob@ours.example")[0].startswith("250")
-    assert "accounts are kept in file" in user(server, "list", status=1)
+    assert "alice@ours.example" in user(server, "list")
+    assert "accounts are kept in file" in user(server, "disable", "alice@ours.example", status=1)
     shutil.rmtree(folder)
 
 
@@ -276,3 +277,123 @@ def test_verifiers_of_other_servers_are_taken(daemon):
     add(server, "alice@ours.example", "--verifier", secret=hashed)
     assert sign_in(server, "alice@ours.example", "secret")[0] == 235
     assert json.loads(user(server, "show", "alice@ours.example", "--json"))["password"] == "sha512-crypt"
+
+
+# ---- limits that an account carries itself ----
+
+def send(client, sender, *to):
+    """The codes of each RCPT, and the last reply: that of the data, or of RSET."""
+    client.mail(sender)
+    replies = [client.rcpt(one) for one in to]
+    if any(code == 250 for code, _ in replies):
+        client.putcmd("data")
+        assert client.getreply()[0] == 354
+        client.send(f"From: {sender}\r\nTo: x@ours.example\r\n\r\nhi\r\n.\r\n".encode())
+        assert client.getreply()[0] == 250
+    else:
+        client.rset()
+    return replies
+
+
+def test_an_account_is_held_to_limits_of_its_own_and_the_store_is_named(daemon):
+    server = daemon(SQLITE)
+    said = user(server, "add", "alice@ours.example", "--limit", "3 recipients per day", "--limit", "2 messages per hour", secret="x\n")
+    assert "is there now" in said
+    add(server, "bob@ours.example", secret="x\n")
+    code, client = sign_in(server, "alice@ours.example", "x")
+    assert code == 235
+    to = [f"u{i}@ours.example" for i in range(4)]
+    for one in to:
+        add(server, one, secret="x\n")
+    replies = send(client, "alice@ours.example", *to)
+    assert [code for code, _ in replies] == [250, 250, 250, 450], replies
+    words = replies[3][1].decode()
+    assert words.startswith("4.7.28 Your account's own limit is reached: 3 of 3 today, next free "), words
+    # bob has none, and the counter is alice's alone
+    code, other = sign_in(server, "bob@ours.example", "x")
+    assert [code for code, _ in send(other, "bob@ours.example", *to)] == [250] * 4
+    # the trace names the store in place of a file and a line
+    identity = re.search(r"\[why ([^]]+)\]", words).group(1)
+    line = why(server, f"450 [why {identity}]")
+    assert line["reason"] == "account-limit-reached" and line["decision"] == "defer", line
+    assert line["clause"]["store"].startswith("accounts sqlite") and line["clause"]["text"] == "3 recipients per day", line["clause"]
+    assert line["facts"]["limits"]["value"] == ["2 messages per hour", "3 recipients per day"], line["facts"]
+    told = server.postern("why", identity, status=0).stdout
+    assert "It would have been accepted with" not in told, told  # only time, or another limit
+    assert "decided by limit of alice@ours.example in accounts sqlite: 3 recipients per day" in told, told
+    assert "no      limit of alice@ours.example in accounts sqlite: 2 messages per hour" in told, told
+    assert "yes     limit of alice@ours.example in accounts sqlite: 3 recipients per day" in told, told
+    assert "3 recipients per day" in server.postern("log", status=0).stdout
+    # what was counted, and what the account has
+    counted = {line["counter"].split()[2]: line for line in ask(server, ask="limits", of="alice@ours.example")}
+    assert counted["recipients"]["used"] == counted["recipients"]["most"] == 3 and counted["messages"]["used"] == 1, counted
+    assert "at most" in user(server, "show", "alice@ours.example")
+    shown = json.loads(user(server, "show", "alice@ours.example", "--json"))
+    assert shown["limits"] == ["2 messages per hour", "3 recipients per day"]
+    # another number keeps its past, and holds from the next transaction on
+    user(server, "limit", "alice@ours.example", "5 recipients per day")
+    replies = send(client, "alice@ours.example", *to)
+    assert [code for code, _ in replies] == [250, 250, 450, 450], replies
+    user(server, "unlimit", "alice@ours.example", "5 recipients per day")
+    replies = send(client, "alice@ours.example", to[0])
+    assert replies[0][0] == 450 and b"2 of 2 in the last hour" in replies[0][1], replies
+    user(server, "unlimit", "alice@ours.example")
+    assert [code for code, _ in send(client, "alice@ours.example", *to)] == [250] * 4
+
+
+def test_places_of_an_accounts_limit_are_given_back(daemon):
+    server = daemon(SQLITE)
+    user(server, "add", "alice@ours.example", "--limit", "1 recipients per day", secret="x\n")
+    _, client = sign_in(server, "alice@ours.example", "x")
+    for _ in range(3):
+        client.mail("alice@ours.example")
+        assert client.rcpt("alice@ours.example")[0] == 250
+        client.rset()
+    _, other = sign_in(server, "alice@ours.example", "x")
+    client.mail("alice@ours.example")
+    assert client.rcpt("alice@ours.example")[0] == 250
+    other.mail("alice@ours.example")
+    assert other.rcpt("alice@ours.example")[0] == 450  # the last place is taken
+    client.close()
+    wait(lambda: other.rcpt("alice@ours.example")[0] == 250)
+
+
+def test_a_limit_changed_in_a_transaction_holds_from_the_next(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice@ours.example", secret="x\n")
+    _, client = sign_in(server, "alice@ours.example", "x")
+    client.mail("alice@ours.example")
+    assert client.rcpt("alice@ours.example")[0] == 250
+    user(server, "limit", "alice@ours.example", "1 recipients per day")
+    assert client.rcpt("alice+x@ours.example")[0] == 250
+    client.rset()
+    client.mail("alice@ours.example")
+    assert [client.rcpt(f"alice+{tag}@ours.example")[0] for tag in "ab"] == [250, 450]
+
+
+def test_a_trial_knows_an_accounts_limits(daemon):
+    server = daemon(SQLITE)
+    user(server, "add", "alice@ours.example", "--limit", "1 recipients per day", secret="x\n")
+
+    def trial(*words, status):
+        return server.postern("trial", "--as", "alice@ours.example", "--from", "alice@ours.example", "--to", "alice@ours.example",
+                              "--no-dns", "--client", "192.0.2.1", *words, status=status).stdout
+    assert "accepted" in trial(status=0)
+    _, client = sign_in(server, "alice@ours.example", "x")
+    assert send(client, "alice@ours.example", "alice@ours.example")[0][0] == 250
+    said = trial(status=1)
+    assert "own limit is reached: 1 of 1 today" in said and "decided by limit of alice@ours.example in accounts sqlite" in said, said
+    assert "accepted" in trial("--fresh-limits", status=0)
+
+
+def test_what_is_no_limit_is_said(daemon):
+    server = daemon(SQLITE)
+    add(server, "alice", secret="x\n")
+    for words in ["5 mails per day", "5 recipients", "0 messages per day", "messages per day"]:
+        assert f"no limit: {words}; write it like: 500 recipients per day" in user(server, "limit", "alice", words, status=1)
+    for i in range(1, 9):
+        user(server, "limit", "alice", f"1 messages per {i} hours")
+    assert "8 limits of its own at most" in user(server, "limit", "alice", "1 messages per 9 hours", status=1)
+    user(server, "limit", "alice", "2 messages per 8 hours")
+    assert "has no limit of" in user(server, "unlimit", "alice", "1 messages per day", status=1)
+    user(server, "limit", "alice", status=2)

@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from conftest import Client, need
+from pop import CONTEXT, port_of
 
 BALANCED = """
 listen smtp "127.0.0.1:0" proxy from balancer
@@ -20,6 +21,16 @@ network office 192.0.2.0/24 2001:db8:7::/48
 relay for network office
 relay for authenticated
 deliver * via "127.0.0.1:9"
+limits connections 20000, 3 per address, unlimited per minute per address
+"""
+POP = """
+listen smtp "127.0.0.1:0"
+listen pop3 "127.0.0.1:0" proxy from balancer
+listen pop3s "127.0.0.1:0" proxy from balancer
+domain ours.example mailboxes accounts deliver maildir "{mail}/%d/%l"
+accounts sqlite "{mail}/accounts.db"
+network balancer 127.0.0.1/32
+relay for authenticated
 limits connections 20000, 3 per address, unlimited per minute per address
 """
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -109,6 +120,35 @@ def test_limits_are_of_the_client_and_not_of_the_balancer(balanced):
     same = [connect(balanced.port, text("203.0.113.9")) for _ in range(5)]
     replies = [client.reply()[:3] for client in same]
     assert replies.count("220") == 3 and replies.count("421") == 2, replies
+
+
+def test_a_balancer_in_front_of_pop_speaks_for_its_clients(daemon):
+    server = daemon(POP)
+    port, tls = port_of(server, "pop3"), port_of(server, "pop3s")
+    held = [connect(port, text("203.0.113.9")) for _ in range(5)]
+    lines = [client.lines.readline() for client in held]
+    assert sum(line.startswith(b"+OK ") for line in lines) == 3, lines
+    assert lines.count(b"-ERR [SYS/TEMP] too many connections from your address\r\n") == 2, lines
+    other = connect(port, binary("198.51.100.1"))
+    assert other.lines.readline().startswith(b"+OK ")
+    assert connect(port, b"CAPA\r\n").lines.readline() == b"-ERR [SYS/TEMP] no PROXY header\r\n"
+    raw = socket.create_connection(("127.0.0.1", tls), timeout=20)
+    for octet in binary("2001:db8::7"):
+        raw.send(bytes([octet]))
+    with CONTEXT.wrap_socket(raw) as client:
+        assert client.recv(200).startswith(b"+OK ")
+        shown = {s["client"] for s in server.json("sessions") if s["listener"].startswith("pop3")}
+        assert shown == {"203.0.113.9", "198.51.100.1", "2001:db8::7"}
+    pop = next(r["status"] for r in server.json("status")[0]["roles"] if r["role"] == "pop")
+    assert pop["turned_away"] == 3
+
+
+def test_smtp_and_pop_share_the_limits_of_an_address(daemon):
+    server = daemon(POP.replace(" proxy from balancer", ""))
+    held = [Client(server.port), Client(server.port), Client(port_of(server, "pop3"), greet=False)]
+    assert held[2].lines.readline().startswith(b"+OK ")
+    assert Client(server.port, greet=False).reply().startswith("421")
+    assert b"from your address" in Client(port_of(server, "pop3"), greet=False).lines.readline()
 
 
 def test_the_proof_counts_the_balancer(daemon):

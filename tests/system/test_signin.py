@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-from conftest import POSTERN, ROOT
+from conftest import POSTERN, ROOT, need
 from memory import memory_of, role_pid, secrets_of
 
 ALICE, PASSWORD = "alice@example.org", "the Secret of 4lice"
@@ -131,6 +131,7 @@ def test_swaks_signs_in(house, mechanism, implicit):
                          capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stdout
     assert "235 2.7.0" in ran.stdout and "kept [" in ran.stdout
+    assert b"with ESMTPSA" in started.mails("bob@example.org", 1)[0]
 
 
 @pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256"])
@@ -158,12 +159,21 @@ def test_gsasl_signs_in(house, mechanism):
 
     def run(password):
         binding = [] if mechanism.endswith("PLUS") else ["--no-cb"]
-        return subprocess.run(["gsasl", "--smtp", "127.0.0.1", str(started.ports["submission"]), "-m", mechanism, "-a", ALICE,
+        return subprocess.Popen(["gsasl", "--smtp", "127.0.0.1", str(started.ports["submission"]), "-m", mechanism, "-a", ALICE,
                                "-p", password, f"--x509-ca-file={started.certificate}", "--hostname=localhost", *binding],
-                              input="", capture_output=True, text=True, timeout=60)
-    right, wrong = run(PASSWORD), run("wrong")
-    assert "235 2.7.0" in right.stdout, right.stdout + right.stderr
-    assert "535 5.7.8" in wrong.stdout + wrong.stderr
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def talk(process, *lines):
+        for line in lines:
+            time.sleep(.3)  # each is an answer to a reply
+            process.stdin.write(line.encode() + b"\n")
+            process.stdin.flush()
+        return process.communicate(timeout=30)[0].decode()
+    # what it is given afterwards it hands on as it stands, with its own line ends
+    right = talk(run(PASSWORD), f"MAIL FROM:<{ALICE}>\r", "RCPT TO:<bob@example.org>\r", "DATA\r", MAIL + ".\r", "QUIT\r")
+    assert "235 2.7.0" in right and "kept [" in right, right
+    assert b"with ESMTPSA" in started.mails("bob@example.org", 1)[0]
+    assert "535 5.7.8" in talk(run("wrong"))
 
 
 def test_curl_signs_in(house, tmp_path):
@@ -184,7 +194,7 @@ def test_mutt_signs_in(house, tmp_path):
     (tmp_path / "muttrc").write_text(
         f'set smtp_url="smtp://alice%40example.org@localhost:{started.ports["submission"]}/"\nset smtp_pass="{PASSWORD}"\n'
         f'set from="{ALICE}"\nset use_from=yes\nset use_envelope_from=yes\nset ssl_force_tls=yes\nset certificate_file="{started.certificate}"\n'
-        f'set ssl_verify_host=no\nset ssl_verify_dates=no\nset copy=no\nset smtp_authenticators="plain:login"\n')
+        f'set tmpdir="{tmp_path}"\nset ssl_verify_host=no\nset ssl_verify_dates=no\nset copy=no\nset smtp_authenticators="plain:login"\n')
     ran = subprocess.run(["mutt", "-F", str(tmp_path / "muttrc"), "-s", "hello", "bob@example.org"], input="hi\n", cwd=tmp_path,
                          env={**os.environ, "HOME": str(tmp_path), "TERM": "dumb"}, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -197,12 +207,14 @@ def test_openssl_s_client_signs_in(house):
                              f"127.0.0.1:{started.ports['submission']}", "-CAfile", started.certificate],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     said = b""
-    for line in ("EHLO x.example", f"AUTH PLAIN {plain(ALICE, PASSWORD)}", f"MAIL FROM:<{ALICE}>", "QUIT"):
+    for line in ("EHLO x.example", f"AUTH PLAIN {plain(ALICE, PASSWORD)}", f"MAIL FROM:<{ALICE}>", "rcpt TO:<bob@example.org>", "DATA",
+                 MAIL.replace("\r", "") + ".", "QUIT"):  # a line that began with R would be s_client's own command
         time.sleep(.3)  # each is an answer to a reply: a group would be pipelining
         talk.stdin.write(line.encode() + b"\n")
         talk.stdin.flush()
     said = talk.communicate(timeout=30)[0]
-    assert b"235 2.7.0" in said and b"250 2.1.0" in said, said
+    assert b"235 2.7.0" in said and b"250 2.1.0" in said and b"kept [" in said, said
+    assert b"with ESMTPSA" in started.mails("bob@example.org", 1)[0]
 
 
 # ---- what is refused ----
@@ -284,6 +296,27 @@ def test_guessing_is_bounded_and_shown(house):
     assert "guess-address 127.0.0.1 60" in told, told
 
 
+def test_an_account_has_twenty_guesses_an_hour_from_everywhere(house):
+    """Its lock is shown; where it has signed in before it is neither felt nor fed."""
+    need("second-loopback")
+    started = house()
+
+    def tried(password, source):
+        with session(started, source=source) as client:
+            return client.docmd("AUTH", "PLAIN " + plain(ALICE, password))[0]
+    assert tried(PASSWORD, "127.0.1.1") == 235  # known from now on
+    assert tried("wrong", "127.0.1.1") == 535   # and this one is not counted for the account
+    codes = [tried("wrong", f"127.0.{2 + number}.1") for number in range(22)]
+    assert codes == [535] * 20 + [454] * 2, codes
+    assert tried(PASSWORD, "127.0.50.1") == 454
+    assert tried(PASSWORD, "127.0.1.1") == 235
+    told = started.json("status")
+    assert f"guess-account {ALICE} 3600" in json.dumps(told), told
+    assert f"guess-account {ALICE} 3600" in started.postern("status", status=0).stdout
+    counted = started.json("limits", ALICE)
+    assert [line["used"] for line in counted if line["counter"].startswith("guess-account")] == [20], counted
+
+
 def test_a_lock_outlives_a_restart_of_accounts(house):
     started = house()
     for _ in range(4):
@@ -356,6 +389,66 @@ def test_no_verifier_is_in_an_edges_memory_while_many_sign_in(house):
         for one in clients:
             one.join(30)
     assert len(sent) > 5
+
+
+def forms_of(password):
+    """As it may lie in memory: itself, and its base 64 at each of the three places where it may begin."""
+    return [password.encode()] + [base64.b64encode(b"\0" * lead + password.encode())[4:-4] for lead in (1, 2, 3)]
+
+
+def test_no_password_stays_in_memory_after_signing_in(house):
+    """Right and wrong ones, by each mechanism that shows them: in edges, in accounts and elsewhere, sessions open and ended."""
+    if os.geteuid() != 0:
+        pytest.skip("only root reads the memory of others")
+    started = house()
+    wrong = "another Thing of 4lice"
+    opened = []
+    for number in range(12):
+        client = session(started, source=f"127.0.0.{number + 1}")
+        if number % 2:
+            client.docmd("AUTH", "LOGIN " + base64.b64encode(ALICE.encode()).decode())
+            assert client.docmd(base64.b64encode(wrong.encode()).decode())[0] == 535
+            client.docmd("AUTH", "LOGIN")
+            client.docmd(base64.b64encode(ALICE.encode()).decode())
+            assert client.docmd(base64.b64encode(PASSWORD.encode()).decode())[0] == 235
+        else:
+            assert client.docmd("AUTH", "PLAIN " + plain(ALICE, wrong))[0] == 535
+            client.docmd("AUTH", "PLAIN")
+            assert client.docmd(plain(ALICE, PASSWORD))[0] == 235
+        client.sendmail(ALICE, ["bob@example.org"], MAIL)
+        opened.append(client)
+    found = {}
+    for ended in range(2):
+        time.sleep(0.3)
+        for role in ("edge", "accounts", "control", "keys", "queue"):
+            memory = memory_of(role_pid(started, role))
+            for secret in forms_of(PASSWORD) + forms_of(wrong):
+                if secret in memory:
+                    found[role, ended, secret] = memory.count(secret)
+        for client in opened[6 * ended:]:
+            client.close()
+    assert not found, found
+
+
+def test_no_role_can_be_dumped(house):
+    """Neither by a crash nor by another process of the daemon's user: a core would hold what memory holds."""
+    started = house("listen pop3s \"127.0.0.1:0\"")
+    roles = started.pids()[1:]
+    assert len(roles) > 6
+    for pid in roles:
+        with open(f"/proc/{pid}/limits") as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        assert core.split()[4:6] == ["0", "0"], core
+        # a process that cannot be dumped belongs to root below /proc, whoever it runs as (proc(5))
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0, pid
+    edge = role_pid(started, "edge")
+    os.kill(edge, signal.SIGSEGV)
+    with open("/proc/sys/kernel/core_pattern") as file:
+        pattern = file.read().strip()
+    time.sleep(0.5)
+    if not pattern.startswith("|"):
+        for folder in (started.folder, started.state, os.path.dirname(pattern) or started.folder):
+            assert not [name for name in os.listdir(folder) if str(edge) in name or name == "core"], folder
 
 
 def test_the_journal_has_an_event_for_each_sign_in(house):

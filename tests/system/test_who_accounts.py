@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from test_accounts import SQLITE, add, user
+from test_accounts import HOUSE, SQLITE, add, user
 
 ALICE = "alice@ours.example"
 
@@ -59,3 +59,45 @@ def test_a_header_given_to_trial_is_read_as_the_edge_reads_it(server, tmp_path):
     message.write_text(f"From: {ALICE}\r\nSender: bob@ours.example\r\n\r\nx\r\n")
     refused = decided(server, "--as", ALICE, "--from", ALICE, "--to", "y@elsewhere.example", "--message", str(message))
     assert refused["reason"] == "from-not-owned" and refused["claims"] == ["bob@ours.example"]
+
+
+USERS = """bob:* owns=info@ours.example
+alice@ours.example:* owns=*@shop.example groups=staff limits=1-recipients-per-day
+"""
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_plain_file_is_read_with_a_daemon_and_without(daemon, tmp_path, running):
+    file = tmp_path / "users"
+    file.write_text(USERS)
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    started = daemon(HOUSE + f'accounts file "{file}" domain ours.example\nrelay for group staff\nrefuse if from not owned\n')
+    if not running:
+        assert started.stop() == 0
+    taken = decided(started, "--as", ALICE, "--from", "x@shop.example", "--to", "y@elsewhere.example", "--fresh-limits")
+    assert taken["possible"] == ["accept"] and taken["facts"]["limits"]["value"] == ["1 recipients per day"], taken
+    assert taken["facts"]["limits"]["because"] == "accounts file"
+    taken = decided(started, "--as", "bob@ours.example", "--from", "bob@ours.example", "--to", "info@ours.example")
+    assert taken["possible"] == ["accept"] and "limits" not in taken["facts"], taken
+    told = json.loads(started.postern("who", "--sends-as", "bob@ours.example", "--json", status=0).stdout)
+    assert told["accounts_known"] and [owner["name"] for owner in told["owners"]] == ["bob"]
+    listed = [json.loads(line) for line in user(started, "list", "--json").splitlines()]
+    assert [account["login"] for account in listed] == [ALICE, "bob"] and listed[0]["limits"] == ["1 recipients per day"]
+    assert json.loads(user(started, "show", "bob", "--json"))["owns"] == ["info@ours.example"]
+    assert "change them where they are kept" in user(started, "own", "bob", "x@ours.example", status=1)
+
+
+def test_users_of_the_host_are_asked_for_one_by_one_by_the_daemon_alone(daemon):
+    started = daemon(HOUSE + 'accounts pam "postern-test-none" domain ours.example\n')
+    words = ("--as", "nobody@ours.example", "--from", "nobody@ours.example", "--to", "daemon@ours.example")
+    assert decided(started, *words)["possible"] == ["accept"]
+    assert decided(started, "--from", "a@b.example", "--to", "no-such-user@ours.example")["reason"] == "unknown-recipient"
+    refused = decided(started, "--as", "nobody", "--from", "daemon@ours.example", "--to", "daemon@ours.example")
+    assert refused["reason"] == "sender-not-owned", refused
+    assert "accounts are kept in pam, which cannot list them" in \
+        started.postern("who", "--sends-as", "x@ours.example", status=3).stdout
+    assert started.stop() == 0
+    undecided = decided(started, *words)
+    assert undecided["possible"] != ["accept"] and undecided["facts"]["recipient_known"]["unknown"], undecided
+    assert undecided["facts"]["recipient_known"]["because"] == "accounts are kept in pam, which only the daemon can ask"
