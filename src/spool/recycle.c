@@ -11,8 +11,7 @@
 #include "spool/mutation.h"
 
 enum {
-	FREE_BIG_MOST = 32,       /* of up to FREE_BIG_SIZE: half a GiB at most */
-	FREE_BIG_SIZE = 16 << 20, /* of larger ones FREE_HUGE_MOST */
+	FREE_BIG_SIZE = 16 << 20, /* of larger files FREE_HUGE_MOST are kept */
 	FREE_HUGE_MOST = 4,
 	FREE_AHEAD_MOST = 8,
 };
@@ -120,7 +119,7 @@ bool segment_remove(struct store *store, struct segment *segment)
  * in them have another epoch), so more of them would hoard space. */
 static bool big_is_surplus(const struct store *store, const struct segment *segment)
 {
-	size_t most = segment->told > FREE_BIG_SIZE ? FREE_HUGE_MOST : FREE_BIG_MOST;
+	size_t most = segment->told > FREE_BIG_SIZE ? FREE_HUGE_MOST : store->scale.big;
 
 	return segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= most;
 }

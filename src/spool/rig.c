@@ -126,6 +126,7 @@ enum store_open rig_start(struct rig *rig)
 		.epoch_owner = rig,
 		.free = 2,
 		.roomy = 1,
+		.big = 4,
 	};
 	struct store_events events = {
 		.found = rig_found, .damage = rig_damage, .owner = rig, .unheard = rig_unheard};

@@ -17,6 +17,7 @@ enum {
 	CHECKPOINT = 64 << 20,
 	FREE_LEAST = 3, /* one is the store's own, one at hand, one on its way */
 	ROOMY_MOST = 4,
+	FREE_BIG_MOST = 32, /* of up to 16 MiB each: recycle.c */
 	FORMAT_TEXT_MAX = 64,
 };
 
@@ -243,6 +244,8 @@ enum store_open store_open_scaled(struct disk *disk, int folder, struct store_ev
 		store->scale.free = FREE_LEAST;
 	if (!scale->roomy)
 		store->scale.roomy = ROOMY_MOST;
+	if (!scale->big)
+		store->scale.big = FREE_BIG_MOST;
 	uint64_t seed = epoch_new(store);
 	store->results.epoch = seed;
 	store->segments = map_new(seed);

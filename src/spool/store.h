@@ -42,6 +42,7 @@ struct store_scale {
 	void *epoch_owner;
 	unsigned free;  /* segments kept written out, one of them the store's own */
 	unsigned roomy; /* SEALED ones that keep room nobody will use, at most */
+	unsigned big;   /* files of big messages kept for the next ones, at most */
 };
 
 /* Where a message lies. The store keeps its own bookkeeping by (id, origin). */
