@@ -61,10 +61,16 @@ enum status header_pair_repair(struct store *store, int fd, const struct segment
 {
 	char *before = calloc(1, SPOOL_BLOCK);
 	enum status status = STATUS_OK;
+	bool both = true;
 
 	panic_if(!before, "out of memory");
-	for (off_t at = 0; at < SEGMENT_DATA_AT && status == STATUS_OK; at += SPOOL_BLOCK) {
-		if (header_stands(store, fd, header, at, before))
+	for (off_t at = 0; at < SEGMENT_DATA_AT; at += SPOOL_BLOCK)
+		both = both && header_stands(store, fd, header, at, before);
+	/* The old one first; then the new one as well, because it may be seen in the page cache
+	 * alone, of a flush that failed before the process died. */
+	for (int i = 0; i < 4 && !both && status == STATUS_OK; i++) {
+		off_t at = i % 2 * SPOOL_BLOCK;
+		if (header_stands(store, fd, header, at, before) != (i >= 2))
 			continue;
 		segment_header_encode(header, store->block);
 		if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, at) ==
