@@ -118,6 +118,7 @@ def test_a_remote_that_stops_answering_holds_up_no_other_and_gets_its_mail_after
     for number in range(20):
         send_at_last(server, ledger, f"m{number}", local=False)
     assert until(lambda: len(quick.messages) == 20)
+    assert until(lambda: len(queue_of(server) or []) == 1)  # what has come of the twenty is written down
     kill_and_wait(server)
     release.set()
     server.start()
