@@ -212,6 +212,8 @@ static const struct rule {
 	[HEADER_STANDS_ONCE] = {"the header stands once", STORY_SPENT},
 	[HEADER_IS_NOT_REPAIRED] = {"an old copy of a header is left standing at start",
 		STORY_SPENT},
+	[UNUSED_HEADER_IS_TRUSTED] = {"a header without records is believed at start",
+		STORY_HEADER_FAILS},
 	[UNSURE_HEADER_IS_TRUSTED] = {"facts are forgotten for a header that could not be mended",
 		STORY_MENDING_FAILS},
 	[EPOCH_STAYS] = {"a segment keeps its epoch when it is used again", STORY_RESULTS},

@@ -71,6 +71,23 @@ static void segment_headless(struct loading *loading, struct segment *segment, c
 	segment_move(loading->store, segment, SEGMENT_DAMAGED);
 }
 
+/* The other three do the same for most crashes: each is shown to be needed without this one. */
+static bool unused_is_trusted(void)
+{
+	return MUTATED(UNUSED_HEADER_IS_TRUSTED) || MUTATED(HEADER_STANDS_ONCE) ||
+	       MUTATED(HEADER_IS_NOT_REPAIRED) || MUTATED(FAILED_HEADER_STAYS);
+}
+
+/* [S] A header that was used has records, and was durable before they came. One without may be seen
+ * in the page cache alone, if its flush failed and the process died before it put the old one back:
+ * both copies are written and flushed before anything is forgotten that the old one needs. */
+static bool header_is_durable(struct loading *loading, const struct segment *segment, int fd)
+{
+	if (segment->used > 0 || segment->generation == 1 || unused_is_trusted())
+		return true;
+	return segment_headers_write(loading->store, segment, fd) == STATUS_OK;
+}
+
 /* Its file was flushed, with this error or none. */
 static void segment_load(struct loading *loading, uint32_t number, int fd, int error)
 {
@@ -108,6 +125,10 @@ static void segment_load(struct loading *loading, uint32_t number, int fd, int e
 	segment->epoch = header.epoch;
 	segment->size = header.size;
 	segment_survey(store, segment, fd, SEGMENT_DATA_AT, sound);
+	if (segment->state == SEGMENT_SEALED && !header_is_durable(loading, segment, fd)) {
+		segment->header_unsure = true;
+		segment_move(store, segment, SEGMENT_SUSPECT);
+	}
 }
 
 static void name_seen(void *owner, const char *name)
