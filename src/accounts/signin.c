@@ -240,7 +240,7 @@ struct signin *signin_open(struct role *role, const struct signin_hooks *hooks)
 	panic_if(!signin, "no memory for signing in");
 	signin->role = role;
 	signin->hooks = *hooks;
-	signin->hashing = offload_open(role->loop, HASHING_THREADS);
+	signin->hashing = offload_open_nice(role->loop, HASHING_THREADS);
 	signin->asking = offload_open(role->loop, ASKING_THREADS);
 	panic_if(!signin->hashing || !signin->asking, "no threads for testing passwords");
 	signin->guesses = counters_new(random_u64(), GUESSES_OF_A_CLASS);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "run/offload.h"
@@ -352,6 +353,35 @@ static void test_offloaded_work_runs_elsewhere_and_is_waited_for(void **state)
 	}
 }
 
+static void looks(void *arg)
+{
+	*(int *)arg = getpriority(PRIO_PROCESS, 0);
+}
+
+static void look(struct task *task, void *arg)
+{
+	int nice = 0;
+
+	offload_run(task, arg, looks, &nice);
+	assert_int_equal(nice, getpriority(PRIO_PROCESS, 0) + 10);
+}
+
+static void test_a_nice_pool_gives_way_and_the_loop_does_not(void **state)
+{
+	struct loop *loop = loop_open();
+	struct offload *pool = offload_open_nice(loop, 1);
+
+	(void)state;
+	if (getpriority(PRIO_PROCESS, 0) > 9) {
+		print_message("skipped: these tests run at a nice value that leaves no room\n");
+		skip();
+	}
+	start(loop, "looks", look, pool);
+	loop_run(loop);
+	offload_close(pool);
+	loop_close(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_a_connection_waits_while_there_are_no_descriptors),
 		cmocka_unit_test(test_pipes_are_read_and_written_too),
 		cmocka_unit_test(test_offloaded_work_runs_elsewhere_and_is_waited_for),
+		cmocka_unit_test(test_a_nice_pool_gives_way_and_the_loop_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/panic.h"
@@ -27,7 +28,10 @@ struct offload {
 	pthread_cond_t wanted;
 	struct list jobs, done;
 	bool closing;
+	bool is_nice; /* before the threads start */
 };
+
+enum { NICE = 10 };
 
 static void say_done(struct offload *pool)
 {
@@ -40,6 +44,10 @@ static void *work(void *arg)
 {
 	struct offload *pool = arg;
 
+	/* Linux: nice belongs to the thread (setpriority(2)); 0 is this one. */
+	if (pool->is_nice)
+		panic_if(setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE) != 0,
+			"a thread may always give way");
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct list *link = list_take(&pool->jobs);
@@ -92,12 +100,13 @@ static bool start_threads(struct offload *pool, unsigned threads)
 	return pool->count == threads;
 }
 
-struct offload *offload_open(struct loop *loop, unsigned threads)
+static struct offload *pool_open(struct loop *loop, unsigned threads, bool is_nice)
 {
 	struct offload *pool = calloc(1, sizeof *pool);
 	int fd = -1;
 
 	panic_if(!pool, "no memory for a thread pool");
+	pool->is_nice = is_nice;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	list_init(&pool->jobs);
@@ -116,6 +125,16 @@ struct offload *offload_open(struct loop *loop, unsigned threads)
 	offload_close(pool);
 	errno = error;
 	return NULL;
+}
+
+struct offload *offload_open(struct loop *loop, unsigned threads)
+{
+	return pool_open(loop, threads, false);
+}
+
+struct offload *offload_open_nice(struct loop *loop, unsigned threads)
+{
+	return pool_open(loop, threads, true);
 }
 
 void offload_close(struct offload *pool)
