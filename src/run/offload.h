@@ -16,7 +16,7 @@ struct offload *offload_open(struct loop *loop, unsigned threads); /* NULL and e
 /* The same, of threads that give way to all others on a busy processor (nice 10): for work that
  * strangers can ask for in any amount. */
 struct offload *offload_open_nice(struct loop *loop, unsigned threads);
-void offload_close(struct offload *pool);                          /* nothing runs in it */
+void offload_close(struct offload *pool); /* nothing runs in it */
 /* Back when `run(arg)` has run. In the simulated loop it runs at once, in the loop. */
 void offload_run(struct task *task, struct offload *pool, void (*run)(void *arg), void *arg);
 
