@@ -7,7 +7,9 @@
  * control (journal, questions), resolver (DNS), accounts (counters) and out (mailboxes). Read
  * role/role.h for the order of life, edge.h for the work.
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/panic.h"
@@ -122,11 +124,19 @@ static void edge_peer(void *state, enum role_name name, unsigned slot, int fd)
 		close(fd);
 }
 
-static void secret_read(struct edge *edge, int fd)
+/* With a secret of its own it would give mail return paths that no other edge knows again: better
+ * it ends, and is started again. */
+static void secret_read(struct edge_process *process, int fd)
 {
-	ssize_t got = pread(fd, &edge->secret, sizeof edge->secret, 0);
+	struct srs_secret *secret = &process->edge.secret;
+	ssize_t got = pread(fd, secret, sizeof *secret, 0);
 
-	panic_if(got != sizeof edge->secret, "the secret of return paths cannot be read");
+	if (got != sizeof *secret) {
+		role_log(process->role, LEVEL_ERROR, "secret",
+			"the secret of return paths cannot be read: %s",
+			got < 0 ? strerror(errno) : "the file is too short");
+		role_has_failed(process->role, EXIT_FAILURE);
+	}
 	close(fd);
 }
 
@@ -144,7 +154,7 @@ static void edge_grant(void *state, const struct setup_grant *what, int fd)
 	if (what->what == GRANT_LISTENER)
 		listening_add(&process->listening, what, fd);
 	else if (what->what == GRANT_SECRET)
-		secret_read(&process->edge, fd);
+		secret_read(process, fd);
 	else if (what->what == GRANT_CENSUS)
 		census_read(process, fd);
 	else if (what->what == GRANT_CERTIFICATE && process->edge.tls)

@@ -296,7 +296,8 @@ def daemon():
         if one.process and one.process.poll() is None:
             one.kill()
         output = one.output() if os.path.exists(one.log) else ""
-        assert "panic at" not in output and "AddressSanitizer" not in output and "runtime error" not in output, output[-6000:]
+        bugs = [line for line in output.splitlines() if re.search("panic at|AddressSanitizer|runtime error", line)]
+        assert not bugs, "\n".join([*bugs[:20], output[-6000:]])
     shutil.rmtree(root, ignore_errors=True)
 
 
