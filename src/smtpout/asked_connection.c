@@ -41,10 +41,6 @@ static enum wait hosts_find(struct task *task, struct asking *asking, struct hos
 
 	if (route->kind == ROUTE_MX)
 		return hosts_by_mx(task, &ask, asking->arena, hosts);
-	if (slice_starts(ask.target, SLICE("/"))) {
-		*hosts = (struct hosts){.list = {{.path = ask.target}}, .count = 1};
-		return WAIT_READY;
-	}
 	return hosts_by_name(task, &ask, asking->arena, hosts);
 }
 

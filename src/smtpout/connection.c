@@ -96,10 +96,6 @@ static enum wait hosts_find(struct task *task, struct connection *connection, st
 
 	if (destination->way.route == ROUTE_MX)
 		return hosts_by_mx(task, &ask, connection->arena, hosts);
-	if (slice_starts(ask.target, SLICE("/"))) { /* LMTP, over a socket of this host */
-		*hosts = (struct hosts){.list = {{.path = ask.target}}, .count = 1};
-		return WAIT_READY;
-	}
 	return hosts_by_name(task, &ask, connection->arena, hosts);
 }
 

@@ -96,6 +96,10 @@ enum wait hosts_by_name(
 	struct hosts_ask allowed = *ask;
 	struct slice left = ask->target;
 
+	if (slice_starts(left, SLICE("/"))) {
+		*hosts = (struct hosts){.list = {{.path = left}}, .count = 1};
+		return WAIT_READY;
+	}
 	/* The configuration names these hosts: private addresses are what it means. */
 	allowed.private_too = true;
 	*hosts = (struct hosts){0};

@@ -38,7 +38,8 @@ struct hosts_ask {
  * lie in `arena`. Not WAIT_READY: the task was ended. */
 enum wait hosts_by_mx(struct task *task, const struct hosts_ask *ask, struct arena *arena,
 	struct hosts *hosts) MUST_USE;
-/* "host:port" in order, blank-separated: what the configuration names is used as it is. */
+/* "host:port" in order, blank-separated, or the path of a socket of this host (LMTP): what the
+ * configuration names is used as it is. */
 enum wait hosts_by_name(struct task *task, const struct hosts_ask *ask, struct arena *arena,
 	struct hosts *hosts) MUST_USE;
 
