@@ -15,21 +15,31 @@ struct writer writer_over(char *buffer, size_t size)
 	return (struct writer){.at = buffer, .size = size};
 }
 
-static uint64_t read_little(struct reader *in, size_t bytes)
+/* Inline, so that `bytes` is a constant in each: start-up reads a million headers. */
+static inline uint64_t read_little(struct reader *in, size_t bytes)
 {
-	struct slice raw = read_bytes(in, bytes);
 	uint64_t value = 0;
 
-	if (raw.len)
-		memcpy(&value, raw.at, bytes);
+	if (in->bad || bytes > in->left.len) {
+		in->bad = true;
+		return 0;
+	}
+	memcpy(&value, in->left.at, bytes);
+	in->left.at += bytes;
+	in->left.len -= bytes;
 	return le64toh(value);
 }
 
-static void write_little(struct writer *out, uint64_t value, size_t bytes)
+static inline void write_little(struct writer *out, uint64_t value, size_t bytes)
 {
 	uint64_t little = htole64(value);
 
-	write_bytes(out, (struct slice){(const char *)&little, bytes});
+	if (out->bad || bytes > out->size - out->len) {
+		out->bad = true;
+		return;
+	}
+	memcpy(out->at + out->len, &little, bytes);
+	out->len += bytes;
 }
 
 uint8_t read_u8(struct reader *in)
@@ -78,8 +88,11 @@ struct slice read_bytes(struct reader *in, size_t len)
 		in->bad = true;
 		return SLICE_NONE;
 	}
-	struct slice bytes = slice_part(in->left, 0, len);
-	in->left = slice_from(in->left, len);
+	struct slice bytes = {in->left.at, len};
+	if (len) { /* `at` may be NULL */
+		in->left.at += len;
+		in->left.len -= len;
+	}
 	return bytes;
 }
 

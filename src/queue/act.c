@@ -21,12 +21,12 @@ static enum acted act_hold(struct schedule *schedule, struct recipient *r, struc
 
 static enum acted act_release(struct schedule *schedule, struct recipient *r, struct moment now)
 {
-	const struct stored *stored = &r->item->stored;
+	const struct item *item = recipient_item(r);
 
 	if (r->state != RECIPIENT_HELD)
 		return ACT_NOTHING;
 	r->attempts++; /* the highest attempt of a DEFER holds */
-	store_defer(schedule->store, stored->id, stored->origin, r->index, r->attempts, now.wall,
+	store_defer(schedule->store, item->id, item->origin, r->index, r->attempts, now.wall,
 		SLICE("released"));
 	recipient_wait(schedule, r, now.mono);
 	return ACTED;
@@ -34,11 +34,11 @@ static enum acted act_release(struct schedule *schedule, struct recipient *r, st
 
 static enum acted act_remove(struct schedule *schedule, struct recipient *r, struct moment now)
 {
-	const struct stored *stored = &r->item->stored;
+	const struct item *item = recipient_item(r);
 
 	uint64_t event = recipient_event(schedule, r, EVENT_REMOVED, 0, now, 0);
-	store_result(schedule->store, stored->id, stored->origin, r->index, RESULT_REMOVED,
-		now.wall, event, SLICE("removed by the administrator"));
+	store_result(schedule->store, item->id, item->origin, r->index, RESULT_REMOVED, now.wall,
+		event, SLICE("removed by the administrator"));
 	recipient_done(schedule, r);
 	return ACTED;
 }
@@ -53,7 +53,7 @@ static enum acted act_bounce(struct schedule *schedule, struct recipient *r, str
 		.words = reason_words(REASON_REMOVED, NULL, 0, schedule->arena),
 	};
 
-	if (!(r->item->flags & ENVELOPE_BELIEVED))
+	if (!(recipient_item(r)->flags & ENVELOPE_BELIEVED))
 		return ACT_NOT_BELIEVED;
 	recipient_unroute(schedule, r);
 	recipient_remember(r, &outcome, ROUTE_MX, now.wall);

@@ -62,7 +62,7 @@ static void put_item(struct text *json, const struct item *item, struct moment n
 	mono_ns age = now.mono - item->received;
 	bool first = true;
 
-	json_put_id(json, SLICE("{\"id\":"), item->stored.id);
+	json_put_id(json, SLICE("{\"id\":"), item->id);
 	json_put_text(json, SLICE(",\"sender\":"), item_sender(item));
 	json_put_number(json, SLICE(",\"size\":"), item->size);
 	json_put_number(json, SLICE(",\"age\":"), (uint64_t)(age / NS_PER_S));
@@ -95,18 +95,18 @@ static int compare_items(const void *a, const void *b)
 {
 	const struct item *left = *(struct item *const *)a, *right = *(struct item *const *)b;
 
-	return left->stored.id < right->stored.id ? -1 : left->stored.id > right->stored.id;
+	return left->id < right->id ? -1 : left->id > right->id;
 }
 
 /* All items that match, oldest first: ids are ordered by time. The list is malloc'ed. */
 static struct item **items_sorted(
 	const struct schedule *schedule, struct slice pattern, size_t *count)
 {
-	struct item **list = calloc(map_count(schedule->items) + 1, sizeof *list), *item;
+	struct item **list = calloc(items_count(schedule->items) + 1, sizeof *list), *item;
 
 	panic_if(!list, "out of memory to list the queue");
 	*count = 0;
-	for (size_t at = 0; (item = map_next(schedule->items, &at));)
+	for (size_t at = 0; (item = items_next(schedule->items, &at));)
 		if (item_matches(item, pattern))
 			list[(*count)++] = item;
 	qsort(list, *count, sizeof *list, compare_items);
@@ -132,7 +132,7 @@ static void put_left(struct text *json, const struct item *item)
 {
 	bool first = true;
 
-	json_put_id(json, SLICE("{\"id\":"), item->stored.id);
+	json_put_id(json, SLICE("{\"id\":"), item->id);
 	PUT(json, ",\"left\":[");
 	for (uint32_t i = 0; i < item->count; i++) {
 		if (item->recipients[i].state == RECIPIENT_DONE)
@@ -152,7 +152,7 @@ static void answer_left(
 	struct item **list = items_sorted(asked->schedule, SLICE_NONE, &count);
 
 	for (size_t i = 0; i < count && told < question->limit; i++) {
-		if (list[i]->stored.id <= question->after)
+		if (list[i]->id <= question->after)
 			continue;
 		put_left(json, list[i]);
 		told++;
@@ -184,12 +184,12 @@ static void put_envelope(struct text *json, const struct message *message)
 static void put_stored(struct text *json, const struct asked *asked, const struct item *item)
 {
 	struct arena *arena = arena_new();
-	struct stored stored = item->stored;
+	struct stored stored = item_stored(item);
 	struct message message;
 	struct slice payload;
 
-	(void)store_locate(asked->store, &stored);
-	if (store_read(asked->store, &stored, arena, &message, &payload) == READ_OK)
+	if (store_locate(asked->store, &stored) &&
+		store_read(asked->store, &stored, arena, &message, &payload) == READ_OK)
 		put_envelope(json, &message);
 	else
 		PUT(json, ",\"error\":\"the message cannot be read back from the spool\"");
@@ -261,7 +261,7 @@ static void act_on_recipient(struct acting *acting, struct recipient *recipient)
 	else if (acted == ACT_NOTHING)
 		acting->unchanged++;
 	else
-		put_act_error(acting, recipient->item->stored.id, recipient_address(recipient),
+		put_act_error(acting, recipient_item(recipient)->id, recipient_address(recipient),
 			acted_words(acted));
 }
 
@@ -344,12 +344,12 @@ static void put_items_counted(struct text *json, const struct asked *asked)
 	uint64_t counts[RECIPIENT_DONE + 1] = {0};
 	const struct item *item;
 
-	for (size_t at = 0; (item = map_next(asked->schedule->items, &at));) {
+	for (size_t at = 0; (item = items_next(asked->schedule->items, &at));) {
 		count_states(item, counts);
 		if (item->received < oldest)
 			oldest = item->received;
 	}
-	json_put_number(json, SLICE(",\"messages\":"), map_count(asked->schedule->items));
+	json_put_number(json, SLICE(",\"messages\":"), items_count(asked->schedule->items));
 	json_put_number(json, SLICE(",\"recipients\":"), asked->schedule->recipients);
 	put_states(json, counts);
 	json_put_number(json, SLICE(",\"outstanding\":"), asked->schedule->outstanding);

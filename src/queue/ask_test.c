@@ -196,7 +196,7 @@ static void acts_are_counted_and_errors_named(void **state)
 	}
 	assert_int_equal(world->report_count, 1);
 	assert_int_equal(count_results(RESULT_REMOVED), 1);
-	assert_int_equal(map_count(world->schedule->items), 0);
+	assert_int_equal(items_count(world->schedule->items), 0);
 }
 
 static void what_is_under_way_cannot_be_called_back(void **state)

@@ -16,7 +16,8 @@ bool report_is_wanted(const struct recipient *recipient, enum report_kind kind)
 {
 	unsigned notify = recipient->notify;
 
-	if (!item_sender(recipient->item).len) /* RFC 5321 6.1: no report about a report */
+	if (!item_sender(recipient_item(recipient))
+			.len) /* RFC 5321 6.1: no report about a report */
 		return false;
 	switch (kind) {
 	case REPORT_FAILURE: return notify == NOTIFY_UNSET || (notify & NOTIFY_FAILURE);
@@ -101,7 +102,7 @@ static struct dsn_recipient dsn_recipient_of(const struct bouncer *bouncer,
 		.action = action_of(recipient, kind),
 		.status = status_of(recipient),
 	};
-	wall_ns arrived = now.wall - (now.mono - recipient->item->received);
+	wall_ns arrived = now.wall - (now.mono - recipient_item(recipient)->received);
 	if (bouncer->keep_trying < NEVER - arrived) /* `retry for unlimited` ends never */
 		row.retry_until = arrived + bouncer->keep_trying;
 
@@ -149,7 +150,7 @@ void text_report(struct text *text, const struct bouncer *bouncer, const struct 
 	wall_ns arrived = now.wall - (now.mono - item->received);
 
 	text_id(&shown, id);
-	text_id(&about, item->stored.id);
+	text_id(&about, item->id);
 	text_report_words(&words, item, kind, recipients, count, bouncer->hostname, arrived, arena);
 	for (size_t i = 0; i < count; i++)
 		rows[i] = dsn_recipient_of(bouncer, recipients[i], original, kind, now, arena);
@@ -192,11 +193,11 @@ static void read_first_chunk(struct bouncer *bouncer, const struct stored *store
 static bool read_original(struct bouncer *bouncer, const struct item *item, struct arena *arena,
 	struct message *message)
 {
-	struct stored stored = item->stored;
+	struct stored stored = item_stored(item);
 	struct slice payload;
 
-	(void)store_locate(bouncer->store, &stored);
-	if (store_read(bouncer->store, &stored, arena, message, &payload) != READ_OK)
+	if (!store_locate(bouncer->store, &stored) ||
+		store_read(bouncer->store, &stored, arena, message, &payload) != READ_OK)
 		return false;
 	if (stored.parts && !message->body.len)
 		read_first_chunk(bouncer, &stored, arena, message);

@@ -125,7 +125,7 @@ static bool goes_along(struct job *job, const struct recipient *recipient)
 	if (!job->item)
 		return true;
 	const struct recipient *first = LIST_OBJECT(struct recipient, job->recipients.next, link);
-	return recipient->item == job->item && recipient->forwarded == first->forwarded;
+	return recipient_item(recipient) == job->item && recipient->forwarded == first->forwarded;
 }
 
 /* The recipients at the front of the queue that are of one message: they were put there together.
@@ -141,7 +141,7 @@ static size_t take_group(struct destination *destination, struct job *job, struc
 			list_prepend(&destination->waiting, first);
 			break;
 		}
-		job->item = recipient->item;
+		job->item = recipient_item(recipient);
 		list_append(&job->recipients, first);
 		write_u16(indices, recipient->index);
 		count++;
@@ -150,9 +150,9 @@ static size_t take_group(struct destination *destination, struct job *job, struc
 	return count;
 }
 
-static bool hand_over(struct schedule *schedule, const struct job *job, struct slice indices)
+static bool hand_over(struct schedule *schedule, const struct job *job, const struct stored *stored,
+	struct slice indices)
 {
-	const struct stored *stored = &job->item->stored;
 	const struct route *route = &job->destination->route;
 	struct delivery_job packet = {
 		.job = job->number,
@@ -187,12 +187,13 @@ static void job_taken_back(struct schedule *schedule, struct job *job, size_t co
 	*job = (struct job){.number = 0};
 }
 
-static void job_has_left(struct schedule *schedule, struct job *job, struct moment now)
+static void job_has_left(
+	struct schedule *schedule, struct job *job, uint32_t segment, struct moment now)
 {
 	struct destination *destination = job->destination;
 
 	job->sent = now.mono;
-	job->segment = job->item->stored.segment;
+	job->segment = segment;
 	store_hold(schedule->store, job->segment);
 	job->item->jobs++;
 	destination->jobs++;
@@ -211,16 +212,18 @@ static bool send_one(struct schedule *schedule, struct destination *destination,
 	struct job *job = job_new(schedule, destination);
 	size_t count = take_group(destination, job, &indices);
 
-	(void)store_locate(schedule->store, &job->item->stored); /* stragglers are moved */
+	struct stored stored = item_stored(job->item); /* stragglers are moved */
+
+	panic_if(!store_locate(schedule->store, &stored), "the store lost a message of the queue");
 	/* Before the final dot can be sent, the results say that it may have been (spool/STATES.md,
 	 * "Results"). */
-	store_attempt(schedule->store, job->item->stored.id, job->item->stored.origin);
-	if (!hand_over(schedule, job, writer_slice(&indices))) {
+	store_attempt(schedule->store, stored.id, stored.origin);
+	if (!hand_over(schedule, job, &stored, writer_slice(&indices))) {
 		job_taken_back(schedule, job, count);
 		schedule->blocked = true;
 		return false;
 	}
-	job_has_left(schedule, job, now);
+	job_has_left(schedule, job, stored.segment, now);
 	return true;
 }
 

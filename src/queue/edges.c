@@ -69,8 +69,13 @@ static void edge_wants(struct edge *edge, struct slice body)
 		return;
 	}
 	give.request = want.request;
-	if (!send_segment(edge, &give, fd)) /* never used: it can be given to another */
+	errno = 0;
+	if (!send_segment(edge, &give, fd)) { /* never used: it can be given to another */
+		int short_of = errno;
 		store_done(edge->queue->store, give.number, give.epoch, 0);
+		if (short_of) /* of descriptors: the edge asks again later */
+			send_none(edge, &want, short_of);
+	}
 	close(fd);
 }
 

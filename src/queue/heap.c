@@ -8,7 +8,7 @@
 static void put(struct heap *heap, size_t place, struct item *item)
 {
 	heap->items[place] = item;
-	item->place = place;
+	item->place = (uint32_t)place;
 }
 
 static void rise(struct heap *heap, struct item *item)

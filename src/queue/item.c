@@ -2,7 +2,6 @@
 /* Items, made from what the store found. Read item.h first. */
 #include "queue/item.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,14 +36,76 @@ struct delivery_tls last_tls(const struct last_words *last)
 	};
 }
 
-static struct piece keep(struct item *item, uint32_t *used, struct slice s)
-{
-	struct piece piece = {*used, (uint16_t)(s.len < UINT16_MAX ? s.len : UINT16_MAX)};
+/* ---- texts ---- */
 
-	if (piece.len)
-		memcpy(item->text + *used, s.at, piece.len);
-	*used += piece.len;
-	return piece;
+static char *texts(const struct item *item)
+{
+	return (char *)(uintptr_t)&item->recipients[item->count];
+}
+
+struct item *recipient_item(const struct recipient *recipient)
+{
+	uintptr_t first = (uintptr_t)(recipient - recipient->place);
+
+	return (struct item *)(first - offsetof(struct item, recipients));
+}
+
+struct slice recipient_address(const struct recipient *recipient)
+{
+	const struct item *item = recipient_item(recipient);
+
+	return (struct slice){texts(item) + recipient->address_at, recipient->address_len};
+}
+
+struct slice item_sender(const struct item *item)
+{
+	return (struct slice){texts(item), item->sender_len};
+}
+
+struct slice item_account(const struct item *item)
+{
+	return (struct slice){texts(item) + item->sender_len, item->account_len};
+}
+
+struct slice item_listener(const struct item *item)
+{
+	return (struct slice){
+		texts(item) + item->sender_len + item->account_len, item->listener_len};
+}
+
+enum { V4_LEN = 4, V4_AT = 12 };
+
+bool item_client(const struct item *item, struct address *client)
+{
+	struct slice before = item_listener(item);
+	bool is_v4 = item->client_len == V4_LEN;
+
+	*client = (struct address){.is_v4 = is_v4, .bytes[10] = 0xff, .bytes[11] = 0xff};
+	memcpy(client->bytes + (is_v4 ? V4_AT : 0), before.at + before.len, item->client_len);
+	return item->client_len > 0;
+}
+
+/* ---- a new one ---- */
+
+static uint16_t keep(struct item *item, uint32_t *used, struct slice s)
+{
+	uint16_t len = (uint16_t)(s.len < UINT16_MAX ? s.len : UINT16_MAX);
+
+	if (len)
+		memcpy(texts(item) + *used, s.at, len);
+	*used += len;
+	return len;
+}
+
+/* Empty: there is none. */
+static struct slice client_bytes(const struct envelope *envelope, struct address *client)
+{
+	const char *bytes = (const char *)client->bytes;
+
+	if (!address_parse(envelope->client, client))
+		return SLICE_NONE;
+	return client->is_v4 ? (struct slice){bytes + V4_AT, V4_LEN}
+			     : (struct slice){bytes, sizeof client->bytes};
 }
 
 static size_t text_size(
@@ -110,12 +171,13 @@ static void take_recipients(struct item *item, const struct envelope *envelope,
 	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		if (known[i].done)
 			continue;
-		struct recipient *recipient = &item->recipients[n++];
-		recipient->item = item;
+		struct recipient *recipient = &item->recipients[n];
+		recipient->place = (uint16_t)n++;
 		recipient->index = (uint16_t)i;
 		recipient->notify = envelope->recipients[i].notify;
 		recipient->forwarded = envelope->recipients[i].flags & ENVELOPE_RECIPIENT_FORWARDED;
-		recipient->address = keep(item, &used, envelope->recipients[i].address);
+		recipient->address_at = used;
+		recipient->address_len = keep(item, &used, envelope->recipients[i].address);
 		take_known(recipient, &known[i], longest, now);
 		if (envelope->recipients[i].flags & ENVELOPE_RECIPIENT_REFUSED)
 			take_refusal(recipient, &envelope->recipients[i], envelope->received);
@@ -128,48 +190,38 @@ static void take_recipients(struct item *item, const struct envelope *envelope,
 	}
 }
 
-struct item *item_new(const struct stored *stored, const struct message *message,
-	const struct stored_recipient *recipients, mono_ns longest, struct moment now)
+struct item *item_new(struct items *items, const struct stored *stored,
+	const struct message *message, const struct stored_recipient *recipients, mono_ns longest,
+	struct moment now)
 {
 	const struct envelope *envelope = &message->envelope;
+	struct address address;
+	struct slice client = client_bytes(envelope, &address);
 	uint32_t count, used = 0;
-	size_t text = text_size(envelope, recipients, &count);
-	size_t head = sizeof(struct item) + count * sizeof(struct recipient);
-	struct item *item = calloc(1, head + text);
-
-	panic_if(!item, "out of memory: %zu bytes for a message of the queue", head + text);
-	item->stored = *stored;
-	item->text = (char *)item + head;
+	size_t text = text_size(envelope, recipients, &count) + client.len;
+	struct item *item = items_add(items, stored->id, count, text);
 	mono_ns age = now.wall - envelope->received;
+
 	if (age < 0) /* it came in the future: the clock was set back, no time of it holds */
 		age = longest = 0;
+	item->origin = stored->origin;
 	item->received = now.mono - age;
 	item->next = NEVER;
 	item->place = HEAP_NOWHERE;
 	item->size = message->body_size;
-	item->flags = envelope->flags;
-	item->count = item->left = count;
-	item->has_client = address_parse(envelope->client, &item->client);
-	item->sender = keep(item, &used, envelope->sender);
-	item->account = keep(item, &used, envelope->account);
-	item->listener = keep(item, &used, envelope->listener);
+	item->flags = (uint16_t)envelope->flags;
+	item->left = item->count;
+	item->sender_len = keep(item, &used, envelope->sender);
+	item->account_len = keep(item, &used, envelope->account);
+	item->listener_len = keep(item, &used, envelope->listener);
+	item->client_len = (uint8_t)keep(item, &used, client);
 	take_recipients(item, envelope, recipients, used, longest, now);
 	return item;
 }
 
-void item_free(struct item *item)
+void item_free(struct items *items, struct item *item)
 {
 	for (uint32_t i = 0; i < item->count; i++)
 		free(item->recipients[i].last);
-	free(item);
-}
-
-size_t item_memory(const struct item *item)
-{
-	size_t bytes = malloc_usable_size((void *)(uintptr_t)item) + sizeof(size_t);
-
-	for (uint32_t i = 0; i < item->count; i++)
-		if (item->recipients[i].last)
-			bytes += malloc_usable_size(item->recipients[i].last) + sizeof(size_t);
-	return bytes;
+	items_take(items, item);
 }

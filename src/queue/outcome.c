@@ -86,11 +86,11 @@ uint64_t recipient_event(struct schedule *schedule, const struct recipient *reci
 	struct text reply = TEXT_FIXED(buffer);
 	const struct last_words *last = recipient->last;
 	struct journal_delivery line = {
-		.message = recipient->item->stored.id,
+		.message = recipient_item(recipient)->id,
 		.time = now.wall,
 		.node = schedule->node,
 		.event = event,
-		.sender = item_sender(recipient->item),
+		.sender = item_sender(recipient_item(recipient)),
 		.recipient = recipient_address(recipient),
 		.us = us,
 		.attempt = recipient->attempts,
@@ -128,7 +128,7 @@ void recipient_failed(struct recipient *recipient, bool expired)
 {
 	recipient->state = RECIPIENT_FAILED;
 	recipient->expired = expired;
-	recipient->item->pending++;
+	recipient_item(recipient)->pending++;
 }
 
 static void ask_for_delay_report(struct recipient *recipient, mono_ns age)
@@ -136,13 +136,13 @@ static void ask_for_delay_report(struct recipient *recipient, mono_ns age)
 	if (age < DELAY_AFTER || recipient->delay_told || !(recipient->notify & NOTIFY_DELAY))
 		return;
 	recipient->delay_told = recipient->tell_delay = true;
-	recipient->item->pending++;
+	recipient_item(recipient)->pending++;
 }
 
 void recipient_deferred(
 	struct schedule *schedule, struct recipient *recipient, struct moment now, int64_t us)
 {
-	const struct item *item = recipient->item;
+	const struct item *item = recipient_item(recipient);
 	mono_ns age = now.mono - item->received;
 
 	if (recipient->attempts < UINT16_MAX)
@@ -152,12 +152,12 @@ void recipient_deferred(
 		return;
 	}
 	mono_ns delay =
-		retry_delay(&schedule->retry, schedule->seed, item->stored.id, recipient->attempts);
+		retry_delay(&schedule->retry, schedule->seed, item->id, recipient->attempts);
 	if (delay > schedule->retry.keep_trying - age)
 		delay = schedule->retry.keep_trying - age; /* one last attempt at the very end */
 	recipient_wait(schedule, recipient, now.mono + delay);
-	store_defer(schedule->store, item->stored.id, item->stored.origin, recipient->index,
-		recipient->attempts, now.wall + delay, last_said(recipient->last));
+	store_defer(schedule->store, item->id, item->origin, recipient->index, recipient->attempts,
+		now.wall + delay, last_said(recipient->last));
 	(void)recipient_event(schedule, recipient, EVENT_DEFERRED, now.wall + delay, now, us);
 	ask_for_delay_report(recipient, age);
 }
@@ -165,16 +165,16 @@ void recipient_deferred(
 static void recipient_delivered(
 	struct schedule *schedule, struct recipient *recipient, struct moment now, int64_t us)
 {
-	const struct stored *stored = &recipient->item->stored;
+	const struct item *item = recipient_item(recipient);
 
 	if (recipient->attempts < UINT16_MAX)
 		recipient->attempts++;
 	uint64_t event = recipient_event(schedule, recipient, EVENT_DELIVERED, 0, now, us);
-	store_result(schedule->store, stored->id, stored->origin, recipient->index,
-		RESULT_DELIVERED, now.wall, event, last_said(recipient->last));
+	store_result(schedule->store, item->id, item->origin, recipient->index, RESULT_DELIVERED,
+		now.wall, event, last_said(recipient->last));
 	if (recipient->notify & NOTIFY_SUCCESS) {
 		recipient->state = RECIPIENT_SUCCEEDED;
-		recipient->item->pending++;
+		recipient_item(recipient)->pending++;
 	} else {
 		recipient_done(schedule, recipient);
 	}
@@ -196,7 +196,7 @@ static bool is_reported(const struct recipient *recipient, enum report_kind kind
 static void failure_is_reported(struct schedule *schedule, struct recipient *recipient,
 	enum reported reported, struct moment now)
 {
-	const struct stored *stored = &recipient->item->stored;
+	const struct item *item = recipient_item(recipient);
 
 	if (reported == REPORTED_TO_POSTMASTER) {
 		(void)recipient_event(schedule, recipient, EVENT_DEFERRED, 0, now, 0);
@@ -205,7 +205,7 @@ static void failure_is_reported(struct schedule *schedule, struct recipient *rec
 	}
 	uint64_t event = recipient_event(
 		schedule, recipient, recipient->expired ? EVENT_EXPIRED : EVENT_BOUNCED, 0, now, 0);
-	store_result(schedule->store, stored->id, stored->origin, recipient->index, RESULT_BOUNCED,
+	store_result(schedule->store, item->id, item->origin, recipient->index, RESULT_BOUNCED,
 		now.wall, event, recipient->last ? last_said(recipient->last) : SLICE_NONE);
 	recipient_done(schedule, recipient);
 }
@@ -213,7 +213,7 @@ static void failure_is_reported(struct schedule *schedule, struct recipient *rec
 static void settle_reported(struct schedule *schedule, struct recipient *recipient,
 	enum report_kind kind, enum reported reported, struct moment now)
 {
-	recipient->item->pending--;
+	recipient_item(recipient)->pending--;
 	switch (kind) {
 	case REPORT_FAILURE: failure_is_reported(schedule, recipient, reported, now); break;
 	case REPORT_SUCCESS: recipient_done(schedule, recipient); break;
@@ -281,8 +281,7 @@ bool schedule_tidy(struct schedule *schedule, struct item *item, struct moment n
 		return false;
 	item->next = NEVER;
 	heap_settle(&schedule->heap, item);
-	map_take(schedule->items, map_key(&item->stored.id));
-	item_free(item);
+	item_free(schedule->items, item);
 	return true;
 }
 
@@ -306,7 +305,7 @@ static struct recipient *job_recipient_find(struct job *job, uint16_t index)
 /* Its sender is told, and what is left of it is kept for `postern queue salvage`. */
 static void keep_damaged(struct schedule *schedule, const struct item *item)
 {
-	struct stored stored = item->stored;
+	struct stored stored = item_stored(item);
 
 	if (store_locate(schedule->store, &stored))
 		store_mark_damaged(schedule->store, &stored);
@@ -330,7 +329,7 @@ bool schedule_outcome(
 	case OUTCOME_DEFERRED: recipient_deferred(schedule, recipient, now, us); break;
 	case OUTCOME_FAILED:
 		if (outcome->reason == REASON_MESSAGE_DAMAGED)
-			keep_damaged(schedule, recipient->item);
+			keep_damaged(schedule, recipient_item(recipient));
 		if (recipient->attempts < UINT16_MAX)
 			recipient->attempts++;
 		recipient_failed(recipient, false);
@@ -348,7 +347,7 @@ static void job_end(struct schedule *schedule, struct job *job, mono_ns delay, s
 		list_remove(&recipient->link);
 		recipient_wait(schedule, recipient,
 			now.mono + retry_delay(&(struct retry){.first = delay, .most = delay},
-					   schedule->seed, item->stored.id, 1));
+					   schedule->seed, item->id, 1));
 	}
 	store_release(schedule->store, job->segment);
 	schedule->free_jobs[schedule->free_count++] = (uint16_t)(job->number % JOBS_MAX);

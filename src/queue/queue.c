@@ -11,6 +11,7 @@
 
 #include "base/panic.h"
 #include "queue/state.h"
+#include "role/shortage.h"
 
 struct moment queue_now(const struct queue *queue)
 {
@@ -332,9 +333,13 @@ static void queue_go(void *state)
 	if (!open_spool(queue))
 		return;
 	queue->pool = offload_open(queue->loop, 1);
-	if (!queue->pool || !books_start(queue)) {
+	if (!queue->pool) {
+		role_is_short(queue->role, "thread for flushing results", errno);
+		return;
+	}
+	if (!books_start(queue)) {
 		refuse_to_start(queue, STORE_UNUSABLE,
-			SLICE("no memory for the thread that flushes results"));
+			SLICE("no memory for the task that flushes results"));
 		return;
 	}
 	schedule_pause(queue->schedule, !store_may_deliver(queue->store));

@@ -17,7 +17,7 @@ struct schedule *schedule_open(struct store *store, struct schedule_user user, u
 	schedule->store = store;
 	schedule->user = user;
 	schedule->seed = seed;
-	schedule->items = map_new(seed);
+	schedule->items = items_new(seed);
 	schedule->destinations = map_new(seed);
 	schedule->arena = arena_new();
 	schedule->paused = schedule->blocked = true;
@@ -34,11 +34,9 @@ void schedule_close(struct schedule *schedule)
 
 	if (!schedule)
 		return;
-	for (size_t at = 0; (object = map_next(schedule->items, &at));)
-		item_free(object);
 	for (size_t at = 0; (object = map_next(schedule->destinations, &at));)
 		free(object);
-	map_free(schedule->items);
+	items_free(schedule->items);
 	map_free(schedule->destinations);
 	heap_free(&schedule->heap);
 	policy_unref(schedule->policy);
@@ -64,20 +62,23 @@ void schedule_found(struct schedule *schedule, const struct stored *stored,
 	const struct message *message, const struct stored_recipient *recipients, struct moment now)
 {
 	struct item *known = schedule_find(schedule, stored->id);
-	if (known) { /* found again: moved, or walked twice after an edge's death */
-		known->stored = *stored;
+	if (known) /* found again: moved, or walked twice after an edge's death */
 		return;
-	}
-	struct item *item = item_new(stored, message, recipients, schedule->retry.most, now);
+	struct item *item =
+		item_new(schedule->items, stored, message, recipients, schedule->retry.most, now);
 
-	map_put(schedule->items, map_key(&item->stored.id), item);
 	schedule->recipients += item->count;
 	heap_settle(&schedule->heap, item);
 }
 
+size_t schedule_memory(const struct schedule *schedule)
+{
+	return items_memory(schedule->items) + schedule->heap.size * sizeof *schedule->heap.items;
+}
+
 struct item *schedule_find(const struct schedule *schedule, uint64_t id)
 {
-	return map_get(schedule->items, map_key(&id));
+	return items_find(schedule->items, id);
 }
 
 /* The spool keeps addresses in the one form (wire/mailbox.h): all but quoted and literal ones are
@@ -104,15 +105,14 @@ static bool mailbox_of(struct slice text, struct arena *arena, struct mailbox *m
 static void facts_of(struct schedule *schedule, const struct item *item, struct facts *facts)
 {
 	*facts = (struct facts){
-		.has_client = item->has_client,
-		.client = item->client,
-		.listener = item_text(item, item->listener),
+		.listener = item_listener(item),
 		.has_account = true,
-		.account = item_text(item, item->account),
+		.account = item_account(item),
 		.has_size = true,
 		.size_is_final = true,
 		.size = item->size,
 	};
+	facts->has_client = item_client(item, &facts->client);
 	facts->has_sender = mailbox_of(item_sender(item), schedule->arena, &facts->sender);
 }
 
@@ -205,7 +205,7 @@ void schedule_go_on(struct schedule *schedule)
 
 void recipient_wait(struct schedule *schedule, struct recipient *recipient, mono_ns until)
 {
-	struct item *item = recipient->item;
+	struct item *item = recipient_item(recipient);
 
 	recipient->state = RECIPIENT_WAITING;
 	recipient->next = until;
@@ -219,7 +219,7 @@ void recipient_done(struct schedule *schedule, struct recipient *recipient)
 {
 	recipient_unroute(schedule, recipient);
 	recipient->state = RECIPIENT_DONE;
-	recipient->item->left--;
+	recipient_item(recipient)->left--;
 	schedule->recipients--;
 	free(recipient->last);
 	recipient->last = NULL;
@@ -228,12 +228,12 @@ void recipient_done(struct schedule *schedule, struct recipient *recipient)
 /* DEFER facts only add up and the highest attempt holds, so a hold counts as one. */
 void recipient_hold(struct schedule *schedule, struct recipient *recipient)
 {
-	const struct stored *stored = &recipient->item->stored;
+	const struct item *item = recipient_item(recipient);
 
 	recipient_unroute(schedule, recipient);
 	recipient->state = RECIPIENT_HELD;
 	recipient->next = NEVER;
 	recipient->attempts++;
-	store_defer(schedule->store, stored->id, stored->origin, recipient->index,
-		recipient->attempts, HELD_UNTIL, SLICE("held"));
+	store_defer(schedule->store, item->id, item->origin, recipient->index, recipient->attempts,
+		HELD_UNTIL, SLICE("held"));
 }

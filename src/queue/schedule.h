@@ -82,7 +82,7 @@ struct schedule {
 	struct retry retry;
 	struct slice node;
 	uint64_t seed;
-	struct map *items;        /* by id */
+	struct items *items;
 	struct map *destinations; /* by route key */
 	struct heap heap;
 	struct list ready;
@@ -116,6 +116,8 @@ bool schedule_end(struct schedule *schedule, uint64_t job, struct moment now);
 /* out died: what became of outstanding jobs is unknown. */
 void schedule_out_gone(struct schedule *schedule, struct moment now);
 
+/* Bytes that items take, without what remotes said. */
+size_t schedule_memory(const struct schedule *schedule);
 struct item *schedule_find(const struct schedule *schedule, uint64_t id);
 
 /* ---- by the administrator (act.c) ---- */

@@ -106,7 +106,7 @@ bool last_explained(
 	}
 	struct failure failure = {
 		.recipient = recipient_address(recipient),
-		.sender = item_sender(recipient->item),
+		.sender = item_sender(recipient_item(recipient)),
 		.words = arena_slice(arena, text_slice(&words)),
 		.reply_code = last->code,
 		.remote_mta = slice_cut(&remote, ' '),
@@ -205,7 +205,7 @@ static void put_for_postmaster(struct text *text, const struct item *item)
 	for (int i = 0; i < 2; i++) {
 		text_put(text,
 			i ? SLICE("  postern queue remove ") : SLICE("  postern queue release "));
-		text_id(text, item->stored.id);
+		text_id(text, item->id);
 		text_char(text, '\n');
 	}
 }
@@ -228,10 +228,10 @@ void text_report_words(struct text *text, const struct item *item, enum report_k
 	for (size_t i = 0; i < count; i++)
 		put_recipient(text, recipients[i], kind, arena);
 	PUT(text, "\nOur id of the message: ");
-	text_id(text, item->stored.id);
+	text_id(text, item->id);
 	PUT(text, "\nIt came on: ");
 	text_mail_date(text, arrived);
 	PUT(text, "\nThe administrator finds all about it with:\n  postern why ");
-	text_id(text, item->stored.id);
+	text_id(text, item->id);
 	text_char(text, '\n');
 }

@@ -25,7 +25,7 @@ struct checkpoint {
 	enum status status;
 	struct gathering gathering;
 	struct facts *facts; /* once all are gathered; those before `at` are freed */
-	struct facts_place at;
+	uint32_t at;
 };
 
 static void checkpoint_write(struct checkpoint *point)
@@ -207,7 +207,7 @@ static bool piece_write(struct checkpoint *point)
 			break;
 		if (all || fact_is_needed(store, fact))
 			checkpoint_fact(point, fact);
-		fact_free(fact);
+		fact_free(point->facts, point->at++);
 	}
 	bool more = fact || point->out.len >= store->scale.checkpoint / WRITE_PART;
 	if (more)
@@ -220,7 +220,7 @@ static void checkpoint_free(struct checkpoint *point)
 	struct store *store = point->store;
 
 	gathering_end(store, &point->gathering);
-	facts_end(point->facts, point->at);
+	facts_end(point->facts);
 	facts_free(store);
 	text_free(&point->out);
 	store->checkpoint = NULL;

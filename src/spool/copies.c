@@ -40,10 +40,11 @@ static bool is_better(const struct kept *kept, const struct record *record, enum
 void copy_found(struct store *store, struct kept *kept, struct segment *segment,
 	const struct record *record, uint64_t at, enum standing standing)
 {
+	if (kept->left == 0) /* done: none of them counts, and its segment may be used again */
+		return;
 	if (is_better(kept, record, standing)) {
 		kept_count(store, kept, -1);
-		kept->segment = segment;
-		kept->at = at;
+		kept_lies(kept, segment, at);
 		kept->length = record->length;
 		kept->copy = record->copy;
 		kept->standing = standing;
@@ -57,14 +58,13 @@ void copy_made(struct store *store, struct kept *kept, struct segment *segment, 
 {
 	kept_count(store, kept, -1);
 	store->tend_due = true; /* that segment may be spent now */
-	segment_event(segment, kept->segment->last_event);
-	kept->segment = segment;
-	kept->at = at;
+	segment_event(segment, kept_segment(store, kept)->last_event);
+	kept_lies(kept, segment, at);
 	kept->copy++;
 	kept->standing = STANDS_PROVEN;
 	doubt_set(store, kept, false);
 	kept_count(store, kept, 1);
-	segment_show(segment, kept);
+	segment_show(store, segment, kept);
 }
 
 void copies_forget(struct store *store, struct kept *kept)
@@ -77,7 +77,7 @@ bool segment_is_leaned_on(const struct store *store, const struct segment *segme
 	if (store->doubts == 0)
 		return false;
 	for (size_t i = 0; i < segment->shown_count; i++)
-		if (segment->shown[i]->doubted)
+		if (segment_shown(store, segment, i)->doubted)
 			return true;
 	return false;
 }
@@ -87,9 +87,9 @@ bool segment_is_leaned_on(const struct store *store, const struct segment *segme
 /* What is doubted gets a copy that is not: made and flushed by ourselves. */
 static void doubts_end(struct store *store)
 {
-	size_t at = 0;
+	uint32_t at = 0;
 
-	for (struct kept *kept; store->doubts > 0 && (kept = map_next(store->messages, &at));)
+	for (struct kept *kept; store->doubts > 0 && (kept = slab_next(store->kept, &at)); at++)
 		if (kept->doubted && own_copy(store, kept) == COPY_FAILED)
 			return; /* tried again at the next look */
 }
@@ -113,8 +113,8 @@ static bool stragglers_move(struct store *store, struct segment *segment)
 	unsigned moved = 0;
 
 	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (kept->segment != segment || kept->left == 0)
+		struct kept *kept = segment_shown(store, segment, i);
+		if (kept->use != segment->use || kept->left == 0)
 			continue;
 		if (moved++ == MOVED_AT_ONCE)
 			return true;

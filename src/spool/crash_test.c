@@ -132,6 +132,8 @@ static void life_choose(struct rig *rig)
 	rig->lazy = rig_random(rig, 2);
 	rig->events = rig_random(rig, 2);
 	rig->no_damage = rig_random(rig, 4) != 0;
+	rig->forget =
+		rig->seed % 4 == 3 ? 2 : 0; /* not by rig_random(): old seeds stay as they are */
 }
 
 /* What lives came to. */

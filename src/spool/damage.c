@@ -144,6 +144,7 @@ void segment_damaged(struct store *store, struct segment *segment)
 void segment_settle(struct store *store, struct segment *segment, enum segment_state sound)
 {
 	segment_move(store, segment, segment->damage_count ? SEGMENT_DAMAGED : sound);
+	segment_shown_trim(segment);
 }
 
 /* Of a big message the whole file is copied: any chunk of it may be what is wrong. */
@@ -171,8 +172,8 @@ void store_mark_damaged(struct store *store, const struct stored *stored)
 static enum status sound_ones_move(struct store *store, struct segment *segment)
 {
 	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (kept->segment != segment || kept->left == 0)
+		struct kept *kept = segment_shown(store, segment, i);
+		if (kept->use != segment->use || kept->left == 0)
 			continue;
 		switch (own_copy(store, kept)) {
 		case COPY_MADE:
@@ -203,8 +204,8 @@ void clearing_end(struct store *store, struct segment *segment)
 {
 	/* The queue never heard of these: nobody else ends them. */
 	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (kept->segment == segment && kept->left > 0 && kept->recipients == 0) {
+		struct kept *kept = segment_shown(store, segment, i);
+		if (kept->use == segment->use && kept->left > 0 && kept->recipients == 0) {
 			kept->left = 0;
 			kept_end(store, kept);
 		}

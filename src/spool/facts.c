@@ -7,47 +7,41 @@
 #include "base/panic.h"
 #include "spool/keeping.h"
 
-static struct slice fact_key(const uint64_t *id_and_origin)
-{
-	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
-}
-
-/* In many maps, so that none holds up the loop when it grows. */
-enum { PARTS = 64 };
-
 struct facts {
-	struct map *parts[PARTS];
+	struct slab *all;
+	struct table *by_message; /* their numbers */
 };
 
-static struct map *part_of(const struct facts *facts, uint64_t id)
+static bool is_fact(const void *owner, uint32_t number, struct table_key key)
 {
-	return facts->parts[id % PARTS];
+	const struct fact *fact = slab_at(owner, number);
+
+	return fact->id == key.first && fact->origin == key.second;
 }
 
+/* Neither grows in one piece: a checkpoint gathers beside the work that goes on. */
 void facts_begin(struct store *store)
 {
-	store->facts = calloc(1, sizeof *store->facts);
-	panic_if(!store->facts, "out of memory");
-	for (size_t i = 0; i < PARTS; i++)
-		store->facts->parts[i] = map_new(store->results.epoch);
+	struct facts *facts = calloc(1, sizeof *facts);
+
+	panic_if(!facts, "out of memory");
+	facts->all = slab_new(sizeof(struct fact));
+	facts->by_message = table_new(store->results.epoch, is_fact, facts->all);
+	store->facts = facts;
 }
 
-struct fact *facts_next(const struct facts *facts, struct facts_place *place)
+struct fact *facts_next(const struct facts *facts, uint32_t *at)
 {
-	struct fact *fact = NULL;
-
-	while (place->part < PARTS && !(fact = map_next(facts->parts[place->part], &place->at))) {
-		place->part++;
-		place->at = 0;
-	}
-	return fact;
+	return slab_next(facts->all, at);
 }
 
 struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin)
 {
-	uint64_t key[2] = {id, origin};
+	const struct facts *facts = store->facts;
+	uint32_t number =
+		facts ? table_get(facts->by_message, (struct table_key){id, origin}) : TABLE_NONE;
 
-	return store->facts ? map_get(part_of(store->facts, id), fact_key(key)) : NULL;
+	return number == TABLE_NONE ? NULL : slab_at(facts->all, number);
 }
 
 struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin)
@@ -56,24 +50,34 @@ struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin)
 
 	if (fact)
 		return fact;
-	fact = calloc(1, sizeof *fact);
-	panic_if(!fact, "out of memory");
+	uint32_t number = slab_take(store->facts->all);
+	fact = slab_at(store->facts->all, number);
 	fact->id = id;
 	fact->origin = origin;
-	map_put(part_of(store->facts, id), fact_key(&fact->id), fact);
+	table_put(store->facts->by_message, (struct table_key){id, origin}, number);
 	return fact;
+}
+
+static void fact_grow(struct fact *fact, size_t count)
+{
+	struct fact_recipient *recipients = calloc(count, sizeof *recipients);
+
+	panic_if(!recipients, "out of memory");
+	memcpy(recipients, fact->recipients, fact->count * sizeof *recipients);
+	if (fact->recipients != &fact->first)
+		free(fact->recipients);
+	fact->recipients = recipients;
+	fact->count = count;
 }
 
 struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient)
 {
-	if (recipient >= fact->count) {
-		size_t count = recipient < 2 ? recipient + 1 : 2 * recipient;
-		fact->recipients = realloc(fact->recipients, count * sizeof *fact->recipients);
-		panic_if(!fact->recipients, "out of memory");
-		memset(fact->recipients + fact->count, 0,
-			(count - fact->count) * sizeof *fact->recipients);
-		fact->count = count;
+	if (!fact->recipients) {
+		fact->recipients = &fact->first;
+		fact->count = 1;
 	}
+	if (recipient >= fact->count)
+		fact_grow(fact, recipient < 2 ? recipient + 1 : 2 * recipient);
 	return &fact->recipients[recipient];
 }
 
@@ -119,25 +123,33 @@ void fact_add(struct store *store, const struct record *record, struct slice pay
 	}
 }
 
-void fact_free(struct fact *fact)
+static void recipients_free(struct fact *fact)
 {
-	free(fact->recipients);
-	free(fact);
+	if (fact->recipients != &fact->first)
+		free(fact->recipients);
 }
 
-void facts_end(struct facts *facts, struct facts_place place)
+void fact_free(struct facts *facts, uint32_t number)
 {
+	recipients_free(slab_at(facts->all, number));
+	slab_give(facts->all, number);
+}
+
+void facts_end(struct facts *facts)
+{
+	struct fact *fact;
+
 	if (!facts)
 		return;
-	for (struct fact *fact; (fact = facts_next(facts, &place));)
-		fact_free(fact);
-	for (size_t i = 0; i < PARTS; i++)
-		map_free(facts->parts[i]);
+	for (uint32_t at = 0; (fact = facts_next(facts, &at)); at++)
+		recipients_free(fact);
+	table_free(facts->by_message);
+	slab_free(facts->all);
 	free(facts);
 }
 
 void facts_free(struct store *store)
 {
-	facts_end(store->facts, (struct facts_place){0});
+	facts_end(store->facts);
 	store->facts = NULL;
 }

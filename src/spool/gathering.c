@@ -106,8 +106,8 @@ static bool facts_from_index(struct store *store, struct gathering *gathering)
 	gathering->segment = segment->number;
 	size_t end = gathering->shown + SHOWN_AT_ONCE;
 	for (size_t i = gathering->shown; i < end && i < segment->shown_count; i++)
-		if (!kept_is_untouched(segment->shown[i]))
-			facts_from_kept(store, segment->shown[i]);
+		if (!kept_is_untouched(segment_shown(store, segment, i)))
+			facts_from_kept(store, segment_shown(store, segment, i));
 	gathering->shown = end;
 	if (end >= segment->shown_count) {
 		gathering->segment++;

@@ -5,6 +5,8 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slab.h"
+#include "base/table.h"
 #include "spool/batch.h"
 #include "spool/damage.h"
 #include "spool/results.h"
@@ -14,6 +16,7 @@
 struct segment {
 	struct list link; /* in the list of its state */
 	uint64_t number;  /* the key; names are given once, over both folders */
+	uint64_t use;     /* another key, below 2^32: a new one each time it is used again */
 	enum segment_class kind;
 	enum segment_state state;
 	uint32_t generation;
@@ -26,7 +29,7 @@ struct segment {
 	bool tight;      /* its room was given back, or that was tried */
 	int fd;          /* ours, for reading what becomes durable; -1 while not needed */
 	unsigned holds;
-	struct kept **shown; /* every message whose record may be seen in it */
+	uint32_t *shown; /* every message whose record may be seen in it: segment_shown() */
 	size_t shown_count, shown_size;
 	size_t live; /* of those: kept here, recipients left */
 	uint64_t live_bytes, all_bytes;
@@ -47,18 +50,25 @@ enum standing {
 
 /* The index entry of a message: as small as it can be, there may be a million. */
 struct kept {
-	uint64_t id, origin; /* the key, side by side */
-	struct segment *segment;
-	uint64_t at;
+	uint64_t id, origin; /* the key */
+	union {
+		uint64_t few; /* up to 64 recipients: a bit each, set when done */
+		uint8_t *many;
+	} done;
+	uint32_t use;   /* of the segment it lies in: kept_segment() */
+	uint32_t place; /* there, in units of SPOOL_ALIGN: kept_at() */
 	uint32_t length, parts;
 	uint16_t copy, recipients, left;
 	uint16_t shown : 13; /* in how many segments its record may be seen */
 	enum standing standing : 2;
 	bool doubted : 1; /* there are copies, and none is proven: copies.c */
-	union {
-		uint64_t few; /* up to 64 recipients: a bit each, set when done */
-		uint8_t *many;
-	} done;
+};
+
+/* What a segment showed that is used again: forgotten a part at a time. */
+struct forgotten {
+	struct forgotten *next;
+	uint32_t *shown;
+	size_t count;
 };
 
 /* A segment being written out, a slice at a time. */
@@ -84,7 +94,12 @@ struct store {
 	struct store_scale scale;
 	struct store_events events;
 	int folder, small, big, results_folder, damaged, lock;
-	struct map *segments, *messages;
+	struct map *segments; /* by number */
+	struct map *uses;     /* the same by use */
+	uint64_t last_use;
+	struct slab *kept;      /* every struct kept, by number */
+	struct table *messages; /* those numbers, by id and origin */
+	struct forgotten *forgotten;
 	struct list states[SEGMENT_STATES];
 	uint32_t last_number;
 	struct making making;
@@ -121,6 +136,8 @@ struct store {
 struct segment *segment_find(const struct store *store, uint32_t number);
 struct segment *segment_add(struct store *store, enum segment_class kind, uint32_t number);
 void segment_move(struct store *store, struct segment *segment, enum segment_state state);
+void segment_use_anew(
+	struct store *store, struct segment *segment); /* what it showed is not in it */
 int segment_open(const struct store *store, const struct segment *segment, int flags);
 /* The one for reading, kept open while the segment is ACTIVE. */
 int segment_reading(struct store *store, struct segment *segment);
@@ -165,6 +182,10 @@ enum status header_pair_repair(
 enum header_read header_pair_read(struct store *store, int fd, struct segment_header *header);
 
 /* kept.c */
+void kept_open(struct store *store, uint64_t seed);
+void kept_close(struct store *store);
+/* Of the use of a segment that it lies in; NULL: it was used again since, or removed. */
+struct segment *kept_segment(const struct store *store, const struct kept *kept);
 struct kept *kept_find(const struct store *store, uint64_t id, uint64_t origin);
 struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
 	uint64_t at, enum standing standing);
@@ -174,11 +195,26 @@ bool kept_announce(struct store *store, struct kept *kept, struct walk *walk);
 bool kept_announce_checked(struct store *store, struct kept *kept, struct walk *walk);
 void kept_end(struct store *store, struct kept *kept); /* no recipient is left */
 void kept_announce_message(struct store *store, struct kept *kept, const struct message *message);
+void kept_lies(struct kept *kept, const struct segment *segment, uint64_t at); /* from now on */
 bool kept_is_done(const struct kept *kept, unsigned recipient);
 bool kept_done(struct store *store, struct kept *kept, uint16_t recipient);
 void kept_count(struct store *store, struct kept *kept, int sign); /* as live in its segment */
+/* It shows nothing any more. What no other one shows is forgotten, scale.forget of them at once and
+ * the rest by kept_forget(), which gives true while there are more. */
 void segment_forget_shown(struct store *store, struct segment *segment);
-void segment_show(struct segment *segment, struct kept *kept);
+bool kept_forget(struct store *store);
+void segment_show(struct store *store, struct segment *segment, const struct kept *kept);
+void segment_shown_trim(struct segment *segment); /* hardly any more will come */
+
+static inline uint64_t kept_at(const struct kept *kept)
+{
+	return (uint64_t)kept->place * SPOOL_ALIGN;
+}
+static inline struct kept *segment_shown(
+	const struct store *store, const struct segment *segment, size_t i)
+{
+	return slab_at(store->kept, segment->shown[i]);
+}
 
 /* startup.c, loading.c */
 enum store_open start_unusable(struct text *why, const char *what); /* and errno */

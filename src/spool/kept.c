@@ -10,85 +10,131 @@
 #include "base/panic.h"
 #include "spool/keeping.h"
 
-enum { FEW = 64, FIRST_PAYLOAD = 4 << 10 };
+enum { FEW = 64, FIRST_PAYLOAD = 4 << 10, SHOWN_FIRST = 16 };
 
-static struct slice identity(const uint64_t *id_and_origin)
+static bool is_kept(const void *owner, uint32_t number, struct table_key key)
 {
-	return (struct slice){(const char *)id_and_origin, 2 * sizeof(uint64_t)};
+	const struct kept *kept = slab_at(owner, number);
+
+	return kept->id == key.first && kept->origin == key.second;
+}
+
+void kept_open(struct store *store, uint64_t seed)
+{
+	store->kept = slab_new(sizeof(struct kept));
+	store->messages = table_new(seed, is_kept, store->kept);
+}
+
+static uint32_t number_find(const struct store *store, uint64_t id, uint64_t origin)
+{
+	return table_get(store->messages, (struct table_key){id, origin});
 }
 
 struct kept *kept_find(const struct store *store, uint64_t id, uint64_t origin)
 {
-	uint64_t key[2] = {id, origin};
+	uint32_t number = number_find(store, id, origin);
 
-	return map_get(store->messages, identity(key));
+	return number == TABLE_NONE ? NULL : slab_at(store->kept, number);
 }
 
-void segment_show(struct segment *segment, struct kept *kept)
+struct segment *kept_segment(const struct store *store, const struct kept *kept)
 {
-	if (segment->shown_count == segment->shown_size) {
-		segment->shown_size = segment->shown_size ? segment->shown_size * 2 : 64;
-		segment->shown =
-			realloc(segment->shown, segment->shown_size * sizeof(struct kept *));
-		panic_if(!segment->shown, "out of memory: an index of %zu messages",
-			segment->shown_size);
-	}
-	segment->shown[segment->shown_count++] = kept;
+	uint64_t use = kept->use;
+
+	return map_get(store->uses, map_key(&use));
+}
+
+/* What segments show */
+
+static void shown_resize(struct segment *segment, size_t size)
+{
+	segment->shown = reallocarray(segment->shown, size, sizeof *segment->shown);
+	panic_if(!segment->shown, "out of memory: an index of %zu messages", size);
+	segment->shown_size = size;
+}
+
+static void number_show(struct store *store, struct segment *segment, uint32_t number)
+{
+	struct kept *kept = slab_at(store->kept, number);
+
+	if (segment->shown_count == segment->shown_size)
+		shown_resize(segment, segment->shown_size + segment->shown_size / 2 + SHOWN_FIRST);
+	segment->shown[segment->shown_count++] = number;
 	kept->shown++;
+}
+
+void segment_show(struct store *store, struct segment *segment, const struct kept *kept)
+{
+	number_show(store, segment, number_find(store, kept->id, kept->origin));
+}
+
+void segment_shown_trim(struct segment *segment)
+{
+	if (segment->shown_count + SHOWN_FIRST < segment->shown_size)
+		shown_resize(segment, segment->shown_count + SHOWN_FIRST);
 }
 
 void kept_count(struct store *store, struct kept *kept, int sign)
 {
 	uint64_t bytes = record_extent(kept->length);
+	struct segment *segment = kept_segment(store, kept);
 
+	panic_if(!segment, "a message that is left lies in no segment");
 	if (sign > 0) {
-		kept->segment->live++;
-		kept->segment->live_bytes += bytes;
+		segment->live++;
+		segment->live_bytes += bytes;
 		store->live++;
 		store->live_bytes += bytes;
 	} else {
-		kept->segment->live--;
-		kept->segment->live_bytes -= bytes;
+		segment->live--;
+		segment->live_bytes -= bytes;
 		store->live--;
 		store->live_bytes -= bytes;
 	}
 }
 
-/* Until its recipients are known it counts as live, so that nothing recycles its segment. */
-static struct kept *kept_new(struct store *store, struct segment *segment,
-	const struct record *record, uint64_t at, enum standing standing)
+void kept_lies(struct kept *kept, const struct segment *segment, uint64_t at)
 {
-	struct kept *kept = calloc(1, sizeof *kept);
+	panic_if(at / SPOOL_ALIGN > UINT32_MAX, "a message lies at %llu of a segment",
+		(unsigned long long)at);
+	kept->use = (uint32_t)segment->use;
+	kept->place = (uint32_t)(at / SPOOL_ALIGN);
+}
 
-	panic_if(!kept, "out of memory");
+/* Until its recipients are known it counts as live, so that nothing recycles its segment. */
+static uint32_t kept_new(struct store *store, struct segment *segment, const struct record *record,
+	uint64_t at, enum standing standing)
+{
+	uint32_t number = slab_take(store->kept);
+	struct kept *kept = slab_at(store->kept, number);
+
 	*kept = (struct kept){
 		.id = record->id,
 		.origin = record->origin,
-		.segment = segment,
-		.at = at,
 		.length = record->length,
 		.parts = record->part,
 		.copy = record->copy,
 		.left = 1,
 		.standing = standing,
 	};
-	map_put(store->messages, identity(&kept->id), kept);
+	kept_lies(kept, segment, at);
+	table_put(store->messages, (struct table_key){kept->id, kept->origin}, number);
 	kept_count(store, kept, 1);
-	return kept;
+	return number;
 }
 
 struct kept *kept_put(struct store *store, struct segment *segment, const struct record *record,
 	uint64_t at, enum standing standing)
 {
-	struct kept *kept = kept_find(store, record->id, record->origin);
+	uint32_t number = number_find(store, record->id, record->origin);
 
 	segment->all_bytes += record_extent(record->length);
-	if (kept)
-		copy_found(store, kept, segment, record, at, standing);
+	if (number == TABLE_NONE)
+		number = kept_new(store, segment, record, at, standing);
 	else
-		kept = kept_new(store, segment, record, at, standing);
-	segment_show(segment, kept);
-	return kept;
+		copy_found(store, slab_at(store->kept, number), segment, record, at, standing);
+	number_show(store, segment, number);
+	return slab_at(store->kept, number);
 }
 
 /* Recipients */
@@ -138,6 +184,7 @@ static struct stored_recipient *recipients_apply(
 	struct stored_recipient *recipients =
 		ARENA_ARRAY(store->scratch, struct stored_recipient, count);
 	const struct fact *fact = fact_find(store, kept->id, kept->origin);
+	struct segment *segment = kept_segment(store, kept);
 
 	kept->recipients = kept->left = (uint16_t)count;
 	if (count > FEW) {
@@ -149,7 +196,7 @@ static struct stored_recipient *recipients_apply(
 		recipients[i].done = known->result != 0;
 		recipients[i].attempts = known->attempts;
 		recipients[i].next = known->next;
-		segment_event(kept->segment, known->event);
+		segment_event(segment, known->event);
 		if (recipients[i].done)
 			kept_done(store, kept, (uint16_t)i);
 	}
@@ -162,8 +209,8 @@ void kept_announce_message(struct store *store, struct kept *kept, const struct 
 	struct stored stored = {
 		.id = kept->id,
 		.origin = kept->origin,
-		.segment = (uint32_t)kept->segment->number,
-		.at = kept->at,
+		.segment = (uint32_t)kept_segment(store, kept)->number,
+		.at = kept_at(kept),
 		.length = kept->length,
 		.copy = kept->copy,
 		.parts = kept->parts,
@@ -183,9 +230,9 @@ bool kept_announce_checked(struct store *store, struct kept *kept, struct walk *
 {
 	struct record record;
 
-	if (!walk_record(walk, kept->at, &record) || record.type != RECORD_MESSAGE)
+	if (!walk_record(walk, kept_at(kept), &record) || record.type != RECORD_MESSAGE)
 		return false;
-	struct slice payload = walk_payload(walk, kept->at, &record, UINT32_MAX);
+	struct slice payload = walk_payload(walk, kept_at(kept), &record, UINT32_MAX);
 	return payload.len == record.length && crc32c(0, payload) == record.payload_crc &&
 	       kept_announce(store, kept, walk);
 }
@@ -199,7 +246,7 @@ bool kept_announce(struct store *store, struct kept *kept, struct walk *walk)
 
 	for (;; most = most > UINT32_MAX / 4 ? UINT32_MAX : most * 4) {
 		arena_reset(store->scratch);
-		struct slice start = walk_payload(walk, kept->at, &record, most);
+		struct slice start = walk_payload(walk, kept_at(kept), &record, most);
 		switch (message_decode_part(start, kept->length, store->scratch, &message)) {
 		case MESSAGE_WHOLE:
 			message.body = SLICE_NONE;
@@ -213,29 +260,79 @@ bool kept_announce(struct store *store, struct kept *kept, struct walk *walk)
 	}
 }
 
-/* The segment shows nothing any more; what no other one shows is forgotten. */
+/* Forgetting */
+
+static void kept_free(struct store *store, uint32_t number)
+{
+	struct kept *kept = slab_at(store->kept, number);
+
+	table_take(store->messages, (struct table_key){kept->id, kept->origin});
+	if (kept->recipients > FEW)
+		free(kept->done.many);
+	slab_give(store->kept, number);
+}
+
+/* A segment of small mail shows tens of thousands: only the list of them goes aside here. */
 void segment_forget_shown(struct store *store, struct segment *segment)
 {
-	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (--kept->shown > 0)
-			continue;
-		map_take(store->messages, identity(&kept->id));
+	struct forgotten *forgotten = malloc(sizeof *forgotten);
+
+	panic_if(!forgotten, "out of memory");
+	*forgotten = (struct forgotten){store->forgotten, segment->shown, segment->shown_count};
+	store->forgotten = forgotten;
+	segment->shown = NULL;
+	segment->shown_count = segment->shown_size = 0;
+	store->tend_due = true;
+	(void)kept_forget(store);
+}
+
+bool kept_forget(struct store *store)
+{
+	struct forgotten *forgotten;
+	size_t most = store->scale.forget;
+
+	while ((forgotten = store->forgotten)) {
+		for (; forgotten->count && most; most--) {
+			uint32_t number = forgotten->shown[--forgotten->count];
+			struct kept *kept = slab_at(store->kept, number);
+			if (--kept->shown == 0)
+				kept_free(store, number);
+		}
+		if (forgotten->count)
+			break;
+		store->forgotten = forgotten->next;
+		free(forgotten->shown);
+		free(forgotten);
+	}
+	return store->forgotten != NULL;
+}
+
+void kept_close(struct store *store)
+{
+	struct kept *kept;
+	struct forgotten *forgotten;
+
+	while ((forgotten = store->forgotten)) {
+		store->forgotten = forgotten->next;
+		free(forgotten->shown);
+		free(forgotten);
+	}
+	for (uint32_t at = 0; store->kept && (kept = slab_next(store->kept, &at)); at++)
 		if (kept->recipients > FEW)
 			free(kept->done.many);
-		free(kept);
-	}
-	segment->shown_count = 0;
+	table_free(store->messages);
+	slab_free(store->kept);
 }
 
 bool store_locate(const struct store *store, struct stored *stored)
 {
 	const struct kept *kept = kept_find(store, stored->id, stored->origin);
+	const struct segment *segment = kept ? kept_segment(store, kept) : NULL;
 
-	if (!kept)
+	if (!segment)
 		return false;
-	stored->segment = (uint32_t)kept->segment->number;
-	stored->at = kept->at;
+	stored->segment = (uint32_t)segment->number;
+	stored->at = kept_at(kept);
 	stored->length = kept->length;
 	stored->copy = kept->copy;
 	stored->parts = kept->parts;

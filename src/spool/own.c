@@ -166,14 +166,15 @@ enum status own_put(struct store *store, struct record *record, struct slice pay
 static enum spool_read straggler_read(
 	struct store *store, const struct kept *kept, struct record *record, struct slice *payload)
 {
-	int fd = segment_open(store, kept->segment, O_RDONLY);
+	const struct segment *segment = kept_segment(store, kept);
+	int fd = segment_open(store, segment, O_RDONLY);
 
 	if (fd < 0)
 		return SPOOL_READ_FAILED;
-	struct spool_source source = segment_source(store, kept->segment, fd);
+	struct spool_source source = segment_source(store, segment, fd);
 	arena_reset(store->scratch);
 	enum spool_read read =
-		spool_read_payload(&source, kept->at, store->scratch, record, payload);
+		spool_read_payload(&source, kept_at(kept), store->scratch, record, payload);
 	store->disk->close(store->disk, fd);
 	return read;
 }
@@ -190,7 +191,8 @@ enum copy own_copy(struct store *store, struct kept *kept)
 	case SPOOL_READ_OK: break;
 	case SPOOL_READ_FAILED: return COPY_FAILED;
 	case SPOOL_READ_DAMAGED:
-		message_damaged(store, kept->segment, kept->at, kept->length, kept->id);
+		message_damaged(
+			store, kept_segment(store, kept), kept_at(kept), kept->length, kept->id);
 		return COPY_UNREADABLE;
 	}
 	record.copy++;
@@ -198,7 +200,7 @@ enum copy own_copy(struct store *store, struct kept *kept)
 		/* The voided copy may come back: what is known of its message must last as long. */
 		LIST_EACH (struct segment, segment, &store->states[SEGMENT_SUSPECT], link)
 			if (segment->writer == OWN_WRITER)
-				segment_show(segment, kept);
+				segment_show(store, segment, kept);
 		return COPY_FAILED;
 	}
 	copy_made(store, kept, store->own.segment, at);

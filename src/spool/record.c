@@ -95,10 +95,10 @@ bool record_decode(const char header[RECORD_HEADER], uint32_t segment, uint64_t 
 	struct record *record)
 {
 	struct reader in = reader_of((struct slice){header, RECORD_HEADER});
-	uint32_t magic = read_u32(&in), crc = read_u32(&in);
 
-	if (magic != RECORD_MAGIC)
+	if (read_u32(&in) != RECORD_MAGIC) /* most of a segment that is FREE */
 		return false;
+	uint32_t crc = read_u32(&in);
 	record->epoch = read_u64(&in);
 	if (record->epoch != epoch || crc != record_crc(header, segment, at))
 		return false;

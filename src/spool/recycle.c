@@ -11,8 +11,9 @@
 #include "spool/mutation.h"
 
 enum {
-	FREE_BIG_SIZE = 16 << 20, /* of larger files FREE_HUGE_MOST are kept */
+	BIG_SIZE = 16 << 20, /* of larger files FREE_HUGE_MOST are kept */
 	FREE_HUGE_MOST = 4,
+	FREE_BIG_ROOM = 512 << 20, /* of the others together, and scale.big of them at most */
 	FREE_AHEAD_MOST = 8,
 };
 
@@ -53,6 +54,12 @@ static void header_put_back(struct store *store, struct segment *segment, int fd
 			continue; /* the other copy may still go */
 }
 
+/* The file keeps its size from use to use; old records in it have another epoch. */
+static uint64_t file_size(const struct segment *segment)
+{
+	return segment->told > segment->file ? segment->told : segment->file;
+}
+
 /* [S] New generation and epoch, flushed; only then may the segment be handed out, and only then may
  * the results of its messages be forgotten: else the old header returns, and its mail with it. */
 static bool segment_recycle(struct store *store, struct segment *segment)
@@ -77,6 +84,8 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 	segment->generation = fresh.generation;
 	segment->epoch = fresh.epoch;
 	segment_forget_shown(store, segment);
+	segment_use_anew(store, segment);
+	segment->file = file_size(segment);
 	segment->known = segment->told = segment->used = SEGMENT_DATA_AT;
 	segment->tight = false;
 	segment->live_bytes = segment->all_bytes = segment->last_event = 0;
@@ -110,18 +119,29 @@ bool segment_remove(struct store *store, struct segment *segment)
 	segment_close(store, segment);
 	list_remove(&segment->link);
 	map_take(store->segments, map_key(&segment->number));
+	map_take(store->uses, map_key(&segment->use));
 	segment_free_memory(segment);
 	return true;
 }
 
 /* Kept beside those that are FREE already? Blocks written before need no new metadata when they are
- * used again, and on some disks are written ten times as fast. Files keep their size (old records
- * in them have another epoch), so more of them would hoard space. */
+ * used again, and on some disks are written ten times as fast; pages of the cache are there still.
+ * What became of a message is heard a moment later, so a stream of messages of 1 MB has a hundred
+ * files on their way. More would hoard space. */
 static bool big_is_surplus(const struct store *store, const struct segment *segment)
 {
-	size_t most = segment->told > FREE_BIG_SIZE ? FREE_HUGE_MOST : store->scale.big;
+	uint64_t room = file_size(segment);
+	size_t count = 0, huge = 0;
 
-	return segment_count(store, SEGMENT_FREE, SEGMENT_BIG) >= most;
+	LIST_EACH (const struct segment, other, &store->states[SEGMENT_FREE], link) {
+		bool is_huge = file_size(other) > BIG_SIZE;
+		count += other->kind == SEGMENT_BIG;
+		huge += other->kind == SEGMENT_BIG && is_huge;
+		room += other->kind == SEGMENT_BIG && !is_huge ? file_size(other) : 0;
+	}
+	if (count >= store->scale.big)
+		return true;
+	return file_size(segment) > BIG_SIZE ? huge >= FREE_HUGE_MOST : room > FREE_BIG_ROOM;
 }
 
 /* What is surplus is removed, long after the message's path has ended. */

@@ -145,6 +145,7 @@ void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t re
 	enum result result, wall_ns now, uint64_t event, struct slice remote_words)
 {
 	struct kept *kept = kept_find(store, id, origin);
+	struct segment *segment = kept ? kept_segment(store, kept) : NULL;
 	struct result_record words = {recipient, (uint8_t)result, 0, now, remote_words};
 	struct record record = {.type = RECORD_RESULT, .id = id, .origin = origin, .flags = event};
 	uint64_t end = result_say(store, record, &words);
@@ -152,8 +153,8 @@ void store_result(struct store *store, uint64_t id, uint64_t origin, uint16_t re
 	pending_add(store,
 		(struct pending_result){id, origin, event, now, end, recipient, (uint8_t)result});
 	store->results.due = store->results.end;
-	if (kept) {
-		segment_event(kept->segment, event);
+	if (segment) {
+		segment_event(segment, event);
 		kept_done(store, kept, recipient);
 	}
 }

@@ -31,16 +31,16 @@ struct results {
 
 /* What results files say; only at start and during a checkpoint. */
 struct fact_recipient {
-	uint8_t result;
-	bool told; /* as unheard */
-	uint32_t attempts;
 	wall_ns time, next;
 	uint64_t event;
+	uint32_t attempts;
+	uint8_t result;
+	bool told; /* as unheard */
 };
 struct fact {
 	uint64_t id, origin;
 	size_t count;
-	struct fact_recipient *recipients;
+	struct fact_recipient *recipients, first; /* the first alone needs no other memory */
 };
 
 typedef void result_see(struct store *store, const struct record *record, struct slice payload);
@@ -121,17 +121,14 @@ void gathering_end(struct store *store, struct gathering *gathering);
 enum status result_facts_gather(struct store *store) MUST_USE;
 
 /* facts.c */
-struct facts; /* a map of them */
+struct facts;
 void facts_begin(struct store *store);
 void facts_free(struct store *store);
-void fact_free(struct fact *fact);
-/* All of them, in no order, from a place that begins as zeros; NULL at the end. */
-struct facts_place {
-	size_t part, at;
-};
-struct fact *facts_next(const struct facts *facts, struct facts_place *place);
-/* Frees those from this place on, and the maps. */
-void facts_end(struct facts *facts, struct facts_place place);
+/* The next from number *at on, which then is its number; NULL: there is none. */
+struct fact *facts_next(const struct facts *facts, uint32_t *at);
+/* One that is not looked for any more. */
+void fact_free(struct facts *facts, uint32_t number);
+void facts_end(struct facts *facts); /* and all that are left */
 struct fact *fact_find(const struct store *store, uint64_t id, uint64_t origin);
 struct fact *fact_get(struct store *store, uint64_t id, uint64_t origin); /* made if need be */
 struct fact_recipient *fact_recipient(struct fact *fact, size_t recipient);

@@ -125,6 +125,7 @@ enum store_open rig_start(struct rig *rig)
 		.epoch = rig_epoch,
 		.epoch_owner = rig,
 		.free = 2,
+		.forget = rig->forget,
 		.roomy = 1,
 		.big = 4,
 	};
@@ -215,23 +216,29 @@ static void send_big(struct task *task, void *arg)
 	struct envelope_recipient recipients[RIG_RECIPIENTS];
 	struct message message;
 	struct big_message *big;
-	char part[1000];
+	enum { PIECE = 100000 }; /* two chunks by one call */
+	char *piece = malloc(PIECE);
+	size_t at = 0;
 	uint64_t failures = disk_memory_failures(sending->rig->disk);
 
+	panic_if(!piece, "out of memory");
 	message_fill(sent, &message, recipients);
 	sent->asked = true;
 	sent->answer = writer_big_open(task, sending->rig->writer, sent->id, &big);
-	for (size_t at = 0; sent->answer == COMMIT_DURABLE && at < sent->size; at += sizeof part) {
-		size_t size = sent->size - at < sizeof part ? sent->size - at : sizeof part;
-		body_fill(sent->id, at, part, size);
-		enum commit appended = writer_big_append(task, big, (struct slice){part, size});
+	for (; sent->answer == COMMIT_DURABLE && sent->size - at > PIECE; at += PIECE) {
+		body_fill(sent->id, at, piece, PIECE);
+		enum commit appended = writer_big_append(task, big, (struct slice){piece, PIECE});
 		if (appended != COMMIT_DURABLE) {
 			writer_big_abandon(big);
 			sent->answer = appended;
 		}
 	}
-	if (sent->answer == COMMIT_DURABLE)
-		sent->answer = writer_big_commit(task, big, &message);
+	if (sent->answer == COMMIT_DURABLE) {
+		struct slice last = {piece, sent->size - at};
+		body_fill(sent->id, at, piece, last.len);
+		sent->answer = writer_big_commit(task, big, &message, last);
+	}
+	free(piece);
 	answer_note(sending, failures);
 	free(sending);
 }

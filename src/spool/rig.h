@@ -56,6 +56,7 @@ struct rig {
 	bool no_damage; /* a report of acknowledged mail that cannot be read breaks a promise */
 	bool lazy;      /* some deliveries are not flushed at once */
 	uint64_t segment, checkpoint; /* 0: the usual size */
+	unsigned forget;              /* 0: the usual number */
 	bool say_damage;
 	bool events; /* results have events; each is told at start until rig_hear() */
 	uint64_t last_event, heard;

@@ -202,7 +202,7 @@ static void message_salvage(struct salvaging *salvaging, struct record *record, 
 	struct slice payload;
 	struct message message;
 
-	if (kept && (kept->segment != salvaging->segment || kept->left == 0)) {
+	if (kept && (kept->use != salvaging->segment->use || kept->left == 0)) {
 		tell(salvaging, SALVAGE_DONE, record->id, at, "");
 		return;
 	}

@@ -38,6 +38,19 @@ struct segment *segment_find(const struct store *store, uint32_t number)
 	return map_get(store->segments, map_key(&key));
 }
 
+/* So that what was in it is not taken for something that is: an entry of the index may outlive the
+ * use of the segment that it names (kept_forget()). */
+void segment_use_anew(struct store *store, struct segment *segment)
+{
+	if (segment->use)
+		map_take(store->uses, map_key(&segment->use));
+	do
+		store->last_use = store->last_use % UINT32_MAX + 1;
+	while (map_get(store->uses, map_key(&store->last_use)));
+	segment->use = store->last_use;
+	map_put(store->uses, map_key(&segment->use), segment);
+}
+
 struct segment *segment_add(struct store *store, enum segment_class kind, uint32_t number)
 {
 	struct segment *segment = calloc(1, sizeof *segment);
@@ -51,6 +64,7 @@ struct segment *segment_add(struct store *store, enum segment_class kind, uint32
 	list_append(&store->states[segment->state], &segment->link);
 	panic_if(map_put(store->segments, map_key(&segment->number), segment),
 		"two segments have the number %u", number);
+	segment_use_anew(store, segment);
 	if (number > store->last_number)
 		store->last_number = number;
 	return segment;
@@ -60,7 +74,11 @@ void segment_move(struct store *store, struct segment *segment, enum segment_sta
 {
 	list_remove(&segment->link);
 	segment->state = state;
-	list_append(&store->states[state], &segment->link);
+	/* Of big files the one used last is used next: its pages are in the cache still. */
+	if (state == SEGMENT_FREE && segment->kind == SEGMENT_BIG)
+		list_prepend(&store->states[state], &segment->link);
+	else
+		list_append(&store->states[state], &segment->link);
 	if (state != SEGMENT_ACTIVE)
 		segment_close(store, segment);
 	store->tend_due = true;

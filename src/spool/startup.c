@@ -17,7 +17,8 @@ enum {
 	CHECKPOINT = 64 << 20,
 	FREE_LEAST = 3, /* one is the store's own, one at hand, one on its way */
 	ROOMY_MOST = 4,
-	FREE_BIG_MOST = 32, /* of up to 16 MiB each: recycle.c */
+	FORGOTTEN_AT_ONCE = 8192, /* some 2 ms */
+	FREE_BIG_MOST = 256,      /* and of 512 MiB together: recycle.c */
 	FORMAT_TEXT_MAX = 64,
 };
 
@@ -246,10 +247,13 @@ enum store_open store_open_scaled(struct disk *disk, int folder, struct store_ev
 		store->scale.roomy = ROOMY_MOST;
 	if (!scale->big)
 		store->scale.big = FREE_BIG_MOST;
+	if (!scale->forget)
+		store->scale.forget = FORGOTTEN_AT_ONCE;
 	uint64_t seed = epoch_new(store);
 	store->results.epoch = seed;
 	store->segments = map_new(seed);
-	store->messages = map_new(seed);
+	store->uses = map_new(seed);
+	kept_open(store, seed);
 	enum store_open outcome = start_up(store, why);
 	if (outcome != STORE_OPEN) {
 		store_close(store);

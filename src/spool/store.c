@@ -28,14 +28,14 @@ void store_close(struct store *store)
 	facts_free(store);
 	for (struct segment *segment; (segment = map_next(store->segments, &at));) {
 		segment_close(store, segment);
-		segment_forget_shown(store, segment);
 		segment_free_memory(segment);
 	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		if (folders[i] >= 0)
 			store->disk->close(store->disk, folders[i]);
 	map_free(store->segments);
-	map_free(store->messages);
+	map_free(store->uses);
+	kept_close(store);
 	arena_free(store->scratch);
 	free(store->batch);
 	free(store->pending);
@@ -348,8 +348,9 @@ bool store_tend(struct store *store, wall_ns now)
 	store->tend_due = false;
 	behind_tend(store);
 	bool more = results_tend(store);
-	if (!store->results.broken && !store->results.flushing)
+	if (!kept_forget(store) && !store->results.broken && !store->results.flushing)
 		more = spent_retire(store) || more;
+	more = more || store->forgotten;
 	if (!more)
 		more = room_give_back(store, store->scale.roomy);
 	if (!more || store->free_wanted)
@@ -366,4 +367,13 @@ struct store_counts store_count(const struct store *store)
 		counts.segments[i] = segment_count(store, (enum segment_state)i, SEGMENT_SMALL) +
 				     segment_count(store, (enum segment_state)i, SEGMENT_BIG);
 	return counts;
+}
+
+size_t store_memory(const struct store *store)
+{
+	size_t bytes = slab_memory(store->kept) + table_memory(store->messages), at = 0;
+
+	for (struct segment *segment; (segment = map_next(store->segments, &at));)
+		bytes += sizeof *segment + segment->shown_size * sizeof *segment->shown;
+	return bytes;
 }

@@ -40,9 +40,10 @@ struct store_scale {
 	uint64_t (*epoch)(
 		void *owner); /* where epochs come from; NULL: the system's random bytes */
 	void *epoch_owner;
-	unsigned free;  /* segments kept written out, one of them the store's own */
-	unsigned roomy; /* SEALED ones that keep room nobody will use, at most */
-	unsigned big;   /* files of big messages kept for the next ones, at most */
+	unsigned free;   /* segments kept written out, one of them the store's own */
+	unsigned roomy;  /* SEALED ones that keep room nobody will use, at most */
+	unsigned forget; /* messages forgotten at once when their segment is used again */
+	unsigned big;    /* files of big messages kept for the next ones, at most */
 };
 
 /* Where a message lies. The store keeps its own bookkeeping by (id, origin). */
@@ -172,5 +173,7 @@ struct store_counts {
 	uint64_t bytes;
 };
 struct store_counts store_count(const struct store *store);
+/* Bytes that the index of its messages takes. */
+size_t store_memory(const struct store *store);
 
 #endif

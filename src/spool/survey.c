@@ -226,12 +226,12 @@ void segment_announce(struct store *store, struct segment *segment, int fd)
 	walk_begin(&walk, &source, SEGMENT_DATA_AT, size > 0 ? (uint64_t)size : 0,
 		big ? WALK_SPARSE : WALK_DENSE);
 	for (size_t i = 0; i < segment->shown_count; i++) {
-		struct kept *kept = segment->shown[i];
-		if (kept->segment != segment || kept->recipients > 0 || kept->left == 0)
+		struct kept *kept = segment_shown(store, segment, i);
+		if (kept->use != segment->use || kept->recipients > 0 || kept->left == 0)
 			continue;
 		if (kept_announce_checked(store, kept, &walk))
 			continue;
-		message_damaged(store, segment, kept->at, kept->length, kept->id);
+		message_damaged(store, segment, kept_at(kept), kept->length, kept->id);
 	}
 	walk_end(&walk);
 }

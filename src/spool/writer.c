@@ -212,11 +212,7 @@ static enum commit commit_as_big(struct task *task, struct spool_writer *store,
 	if (outcome != COMMIT_DURABLE)
 		return outcome;
 	whole.body_size = body.len;
-	outcome = writer_big_append(task, big, body);
-	if (outcome == COMMIT_DURABLE)
-		return writer_big_commit(task, big, &whole);
-	writer_big_abandon(big);
-	return outcome;
+	return writer_big_commit(task, big, &whole, body);
 }
 
 enum commit writer_commit(struct task *task, struct spool_writer *store,

@@ -57,14 +57,16 @@ enum commit writer_ready(
 enum commit writer_commit(struct task *task, struct spool_writer *store,
 	const struct message *message, struct slice body, uint64_t id) MUST_USE;
 
-/* A big one: chunks as they come, then the MESSAGE. */
+/* A big one: chunks as they come, then the MESSAGE with the last of them. Each call writes what it
+ * is given, from where it lies, in records of up to CHUNK_MAX: few large pieces, whole chunks but
+ * for the last, cost least. */
 struct big_message;
 enum commit writer_big_open(struct task *task, struct spool_writer *store, uint64_t id,
 	struct big_message **big) MUST_USE;
 enum commit writer_big_append(
 	struct task *task, struct big_message *big, struct slice bytes) MUST_USE;
-enum commit writer_big_commit(
-	struct task *task, struct big_message *big, const struct message *message) MUST_USE;
+enum commit writer_big_commit(struct task *task, struct big_message *big,
+	const struct message *message, struct slice last) MUST_USE;
 void writer_big_abandon(struct big_message *big); /* given up: the file is given back */
 
 #endif

@@ -2,6 +2,7 @@
 /*
  * A big message: a file of its own, CHUNK records as they come, the MESSAGE last, one flush.
  * Nothing of it is acknowledged before that flush, and without the MESSAGE the chunks are nothing.
+ * The bytes are written from where the caller has them, several chunks by one call.
  */
 #include "spool/writer.h"
 
@@ -12,6 +13,8 @@
 #include "base/crc32c.h"
 #include "base/panic.h"
 #include "spool/appending.h"
+
+enum { CHUNKS_AT_ONCE = 8 }; /* of one call */
 
 enum big_state { BIG_ASKED, BIG_OPEN, BIG_REFUSED };
 
@@ -25,9 +28,7 @@ struct big_message {
 	struct appending segment;
 	uint64_t id, written; /* where the next record begins */
 	uint32_t parts;
-	size_t fill;              /* of the chunk */
-	char head[RECORD_HEADER]; /* room for its header, in front of it */
-	char chunk[CHUNK_MAX];
+	char heads[CHUNKS_AT_ONCE][RECORD_HEADER]; /* room for headers, until they are written */
 };
 
 static struct big_message *big_find(struct spool_writer *store, uint32_t request)
@@ -115,111 +116,121 @@ static struct batch *big_batch(struct big_message *big)
 	return batch;
 }
 
-/* Writes the batch; a failure ends the file for good. */
-static enum commit big_write(
-	struct task *task, struct big_message *big, struct batch *batch, bool sync)
+/* What became of a batch; a failure ends the file for good. */
+static enum commit big_written(struct big_message *big, const struct write_job *job)
 {
-	struct write_job job = {big->store->disk, big->segment.fd, batch, sync, 0};
-
-	offload_run(task, big->store->pool, write_job_run, &job);
-	if (job.error == 0) {
-		big->written = batch->end;
+	if (job->error == 0) {
+		big->written = job->batch->end;
 		return COMMIT_DURABLE;
 	}
 	appending_suspect(big->store, &big->segment);
-	big_refuse(big, commit_of(job.error));
+	big_refuse(big, commit_of(job->error));
 	return big->refusal;
 }
 
-static enum commit chunk_write(struct task *task, struct big_message *big)
+/* Puts as many of the bytes as go by one call, cut into chunks; gives the rest. */
+static struct slice chunks_add(struct big_message *big, struct batch *batch, struct slice bytes)
 {
-	struct slice bytes = {big->chunk, big->fill};
-	struct record record = {
-		.type = RECORD_CHUNK,
-		.id = big->id,
-		.origin = big->segment.epoch,
-		.length = (uint32_t)big->fill,
-		.payload_crc = crc32c(0, bytes),
-		.part = big->parts,
-	};
-	struct batch *batch = big_batch(big);
-
-	batch_add(batch, record, (struct slice){big->head, sizeof big->head}, bytes);
-	enum commit outcome = big_write(task, big, batch, false);
-	free(batch);
-	big->parts++;
-	big->fill = 0;
-	return outcome;
+	for (unsigned i = 0; i < CHUNKS_AT_ONCE && bytes.len > 0; i++) {
+		struct slice chunk = slice_part(bytes, 0, CHUNK_MAX);
+		struct record record = {
+			.type = RECORD_CHUNK,
+			.id = big->id,
+			.origin = big->segment.epoch,
+			.length = (uint32_t)chunk.len,
+			.payload_crc = crc32c(0, chunk),
+			.part = big->parts++,
+		};
+		batch_add(batch, record, (struct slice){big->heads[i], RECORD_HEADER}, chunk);
+		bytes = slice_from(bytes, chunk.len);
+	}
+	return bytes;
 }
 
 enum commit writer_big_append(struct task *task, struct big_message *big, struct slice bytes)
 {
 	while (bytes.len > 0 && big->state == BIG_OPEN) {
-		size_t room = sizeof big->chunk - big->fill;
-		size_t len = bytes.len < room ? bytes.len : room;
-		memcpy(big->chunk + big->fill, bytes.at, len);
-		big->fill += len;
-		bytes = slice_from(bytes, len);
-		if (big->fill == sizeof big->chunk && chunk_write(task, big) != COMMIT_DURABLE)
+		struct batch *batch = big_batch(big);
+		bytes = chunks_add(big, batch, bytes);
+		struct write_job job = {big->store->disk, big->segment.fd, batch, false, 0};
+		offload_run(task, big->store->pool, write_job_run, &job);
+		enum commit outcome = big_written(big, &job);
+		free(batch);
+		if (outcome != COMMIT_DURABLE)
 			break;
 	}
 	return big->state == BIG_OPEN ? COMMIT_DURABLE : big->refusal;
 }
 
-static enum commit big_message_write(
-	struct task *task, struct big_message *big, const struct message *message)
+static void message_add(struct big_message *big, struct batch *batch, struct slice head)
 {
-	struct text head = TEXT_GROWING;
-
-	panic_if(!text_reserve(&head, RECORD_HEADER), "a growing text is full");
-	message_encode(&head, message, 0);
 	struct record record = {
 		.type = RECORD_MESSAGE,
 		.id = big->id,
 		.origin = big->segment.epoch,
 		.length = (uint32_t)(head.len - RECORD_HEADER),
-		.payload_crc = crc32c(0, slice_from(text_slice(&head), RECORD_HEADER)),
+		.payload_crc = crc32c(0, slice_from(head, RECORD_HEADER)),
 		.part = big->parts,
 	};
-	struct batch *batch = big_batch(big);
-	batch_add(batch, record, text_slice(&head), SLICE_NONE);
+
+	batch_add(batch, record, head, SLICE_NONE);
 	batch_seal(batch);
-	enum commit outcome = big_write(task, big, batch, true);
-	free(batch);
-	text_free(&head);
-	return outcome;
 }
 
 /* One block of PAD behind the flush, so that `durable` on disk covers the message: start-up then
  * knows it as acknowledged. A hint that nobody flushes; its failure changes nothing. */
-static void big_close(struct task *task, struct big_message *big)
-{
-	struct batch *batch = big_batch(big);
-	struct write_job job = {big->store->disk, big->segment.fd, batch, false, 0};
+struct closing {
+	struct write_job message, pad;
+};
 
-	batch->durable = big->segment.durable;
-	batch_seal(batch);
-	offload_run(task, big->store->pool, write_job_run, &job);
-	free(batch);
+static void closing_run(void *arg)
+{
+	struct closing *closing = arg;
+
+	write_job_run(&closing->message);
+	if (closing->message.error == 0)
+		write_job_run(&closing->pad);
 }
 
-enum commit writer_big_commit(
-	struct task *task, struct big_message *big, const struct message *message)
+/* The last chunks and the MESSAGE, by one call and one flush; then the PAD. */
+static enum commit big_message_write(struct task *task, struct big_message *big,
+	const struct message *message, struct slice last)
+{
+	struct text head = TEXT_GROWING;
+	struct batch *batch = big_batch(big), *pad = big_batch(big);
+
+	panic_if(!text_reserve(&head, RECORD_HEADER), "a growing text is full");
+	message_encode(&head, message, 0);
+	panic_if(chunks_add(big, batch, last).len > 0, "more than goes by one call");
+	message_add(big, batch, text_slice(&head));
+	pad->start = pad->end = pad->durable = batch->end;
+	batch_seal(pad);
+	struct disk *disk = big->store->disk;
+	int fd = big->segment.fd;
+	struct closing closing = {{disk, fd, batch, true, 0}, {disk, fd, pad, false, 0}};
+	offload_run(task, big->store->pool, closing_run, &closing);
+	enum commit outcome = big_written(big, &closing.message);
+	free(batch);
+	free(pad);
+	text_free(&head);
+	return outcome;
+}
+
+enum commit writer_big_commit(struct task *task, struct big_message *big,
+	const struct message *message, struct slice last)
 {
 	struct spool_writer *store = big->store;
-	enum commit outcome = big->state == BIG_OPEN ? COMMIT_DURABLE : big->refusal;
+	size_t ahead = last.len > CHUNKS_AT_ONCE * CHUNK_MAX ? last.len / CHUNK_MAX * CHUNK_MAX : 0;
+	enum commit outcome = writer_big_append(task, big, slice_part(last, 0, ahead));
 
-	if (outcome == COMMIT_DURABLE && big->fill > 0)
-		outcome = chunk_write(task, big);
 	if (outcome == COMMIT_DURABLE)
-		outcome = big_message_write(task, big, message);
+		outcome = big_message_write(task, big, message, slice_from(last, ahead));
 	if (outcome == COMMIT_DURABLE) {
 		struct appending *segment = &big->segment;
 		segment->durable = segment->end = big->written;
 		if (!store->lost)
 			store->link.committed(store->link.owner, segment->number, segment->epoch,
 				segment->durable);
-		big_close(task, big);
 		appending_done(store, segment);
 	}
 	big_free(big);
