@@ -4,12 +4,14 @@
  * its channels. Opens nothing by path. */
 #include "control/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/panic.h"
 #include "control/state.h"
 #include "role/json_secret.h"
+#include "role/shortage.h"
 
 /* ---- the journal ---- */
 
@@ -133,7 +135,8 @@ static void *control_start(struct role *role)
 	gate_init(&control->keep_now);
 	control->pool = offload_open(role->loop, 1);
 	control->syncs = offload_open(role->loop, 1);
-	panic_if(!control->pool || !control->syncs, "control: no thread for the journal: %m");
+	if (!control->pool || !control->syncs)
+		role_is_short(role, "threads for the journal", errno);
 	neighbour_add(control, ROLE_SUPERVISOR, 0);
 	return control;
 }

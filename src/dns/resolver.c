@@ -2,6 +2,7 @@
 /* The resolver role: who asked what. Read resolver.h first; lookup.h has libunbound. */
 #include "dns/resolver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "dns/client.h"
 #include "dns/lookup.h"
 #include "packets/report.h"
+#include "role/shortage.h"
 #include "run/channel.h"
 
 enum { ANSWER_MAX = 3960 }; /* records and words of struct lookup_buffers, and what is fixed */
@@ -239,7 +241,10 @@ static void self_open(struct resolver *resolver)
 {
 	int fds[2];
 
-	panic_if(!channel_pair(fds), "no channel to ourselves: %m");
+	if (!channel_pair(fds)) {
+		role_is_short(resolver->role, "channel to ourselves", errno);
+		return;
+	}
 	resolver->self = dns_client_open(resolver->role->loop);
 	dns_client_connect(resolver->self, fds[0]);
 	asker_add(resolver, fds[1]);
@@ -276,7 +281,10 @@ bool resolver_prepare(void *state, struct slice bundle, struct text *why)
 	struct slice servers = resolver->next_settings.servers;
 	if (resolver->lookups && slice_is(resolver->servers, servers))
 		return true;
+	errno = 0;
 	resolver->next = lookups_open(resolver->role->loop, servers, why);
+	if (!resolver->next && error_is_shortage(errno))
+		role_is_short(resolver->role, "descriptors or threads for libunbound", errno);
 	return resolver->next != NULL;
 }
 

@@ -73,8 +73,10 @@ static void put_readable(struct text *text, const struct log_line *line)
 	put_field(text, "account", line->account);
 	put_field(text, "sender", line->sender);
 	put_field(text, "recipient", line->recipient);
-	if (line->code)
-		text_format(text, " code=%u", line->code);
+	if (line->code) {
+		text_put(text, SLICE(" code="));
+		text_number(text, line->code);
+	}
 	put_field(text, "enhanced", line->enhanced);
 	put_field(text, "clause", line->clause);
 	if (line->text.len > 0) {
@@ -89,7 +91,9 @@ static void put_member(struct text *text, const char *name, struct slice value, 
 {
 	if (value.len == 0)
 		return;
-	text_format(text, ",\"%s\":", name);
+	text_put(text, SLICE(",\""));
+	text_put(text, slice_of(name));
+	text_put(text, SLICE("\":"));
 	text_json(text, slice_part(value, 0, most));
 }
 
@@ -110,8 +114,10 @@ static void put_json(struct text *text, const struct log_line *line)
 	put_member(text, "account", line->account, LOG_FIELD_MAX);
 	put_member(text, "sender", line->sender, LOG_FIELD_MAX);
 	put_member(text, "recipient", line->recipient, LOG_FIELD_MAX);
-	if (line->code)
-		text_format(text, ",\"code\":%u", line->code);
+	if (line->code) {
+		text_put(text, SLICE(",\"code\":"));
+		text_number(text, line->code);
+	}
 	put_member(text, "enhanced", line->enhanced, LOG_FIELD_MAX);
 	put_member(text, "clause", line->clause, LOG_FIELD_MAX);
 	put_member(text, "text", line->text, LOG_TEXT_MAX);
@@ -131,15 +137,44 @@ enum log_form log_form_of(int fd)
 	return isatty(fd) ? LOG_READABLE : LOG_JSON;
 }
 
-void log_write(int fd, const struct log_line *line, enum log_form form)
+/* Up to the end of the last whole line that keeps within it. */
+static size_t whole_lines(struct slice lines)
+{
+	struct slice part = slice_part(lines, 0, LOG_WRITE_MAX);
+
+	if (part.len == lines.len)
+		return part.len;
+	while (part.len && part.at[part.len - 1] != '\n')
+		part.len--;
+	return part.len ? part.len : slice_find(lines, '\n') + 1;
+}
+
+void log_send(struct log_lines *lines)
 {
 	int error = errno;
-	struct text text = TEXT_GROWING;
 
-	text_log_line(&text, line, form);
-	text_char(&text, '\n');
-	ssize_t written = write(fd, text.at, text.len);
-	(void)written; /* whoever reads the log may be gone or slow; mail does not wait for it */
-	text_free(&text);
+	for (struct slice left = text_slice(&lines->text); left.len;) {
+		size_t now = whole_lines(left);
+		ssize_t written = write(lines->fd, left.at, now);
+		(void)written; /* whoever reads it may be gone or slow; mail does not wait for it */
+		left = slice_from(left, now);
+	}
+	text_free(&lines->text);
 	errno = error;
+}
+
+void log_gather(struct log_lines *lines, const struct log_line *line)
+{
+	text_log_line(&lines->text, line, lines->form);
+	text_char(&lines->text, '\n');
+	if (lines->text.len >= LOG_WRITE_MAX)
+		log_send(lines);
+}
+
+void log_write(int fd, const struct log_line *line, enum log_form form)
+{
+	struct log_lines one = {.fd = fd, .form = form, .text = TEXT_GROWING};
+
+	log_gather(&one, line);
+	log_send(&one);
 }

@@ -28,11 +28,24 @@ struct log_line {
 	struct slice text;   /* for people; cut to LOG_TEXT_MAX bytes */
 };
 
-enum { LOG_TEXT_MAX = 1000, LOG_FIELD_MAX = 320 };
+/* LOG_WRITE_MAX: what a pipe takes whole (PIPE_BUF), so that lines of several processes do not mix.
+ */
+enum { LOG_TEXT_MAX = 1000, LOG_FIELD_MAX = 320, LOG_WRITE_MAX = 4096 };
+
+/* Lines that leave together, by as few calls as may be. */
+struct log_lines {
+	int fd;
+	enum log_form form;
+	struct text text; /* growing */
+};
 
 void text_log_line(struct text *text, const struct log_line *line, enum log_form form); /* no LF */
 enum log_form log_form_of(int fd); /* readable on a terminal */
 /* Writes the line with its LF in one call; what `fd` does not take is lost. errno survives. */
 void log_write(int fd, const struct log_line *line, enum log_form form);
+
+/* The same in two steps. Much that is gathered leaves before it is sent. */
+void log_gather(struct log_lines *lines, const struct log_line *line);
+void log_send(struct log_lines *lines);
 
 #endif

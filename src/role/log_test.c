@@ -94,6 +94,52 @@ static void a_line_is_written_whole_with_its_end(void **state)
 	close(ends[1]);
 }
 
+static void what_is_gathered_leaves_in_whole_lines(void **state)
+{
+	enum { LINES = 100 };
+	static char got[LINES * 80 + LOG_WRITE_MAX];
+	struct log_lines lines = {.form = LOG_READABLE, .text = TEXT_GROWING};
+	size_t len = 0, calls = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_DIRECT), 0); /* a read gives one write's bytes */
+	lines.fd = ends[1];
+	for (int i = 0; i < LINES; i++)
+		log_gather(&lines, &plain);
+	log_send(&lines);
+	close(ends[1]);
+	for (ssize_t n; (n = read(ends[0], got + len, LOG_WRITE_MAX)) > 0; calls++) {
+		len += (size_t)n;
+		assert_int_equal(got[len - 1], '\n');
+	}
+	assert_int_equal(len, LINES * (sizeof "1970-01-01T00:00:00.000Z info supervisor ready "
+					      "listening on 127.0.0.1:2525\n" -
+					      1));
+	assert_in_range(calls, 2, 4);
+	close(ends[0]);
+}
+
+static void a_line_longer_than_a_write_leaves_all_the_same(void **state)
+{
+	static char words[LOG_TEXT_MAX], got[2 * LOG_WRITE_MAX];
+	struct log_lines lines = {.form = LOG_JSON, .text = TEXT_GROWING};
+	int ends[2];
+
+	(void)state;
+	memset(words, 1, sizeof words); /* six octets each in JSON */
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	lines.fd = ends[1];
+	log_gather(&lines, &(struct log_line){.text = {words, sizeof words}});
+	log_gather(&lines, &plain);
+	log_send(&lines);
+	ssize_t len = read(ends[0], got, sizeof got);
+	assert_true(len > LOG_WRITE_MAX);
+	assert_int_equal(got[len - 1], '\n');
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +147,8 @@ int main(void)
 			both_forms_have_the_schema_in_order_and_escape_what_came_from_outside),
 		cmocka_unit_test(a_long_text_is_cut),
 		cmocka_unit_test(a_line_is_written_whole_with_its_end),
+		cmocka_unit_test(what_is_gathered_leaves_in_whole_lines),
+		cmocka_unit_test(a_line_longer_than_a_write_leaves_all_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "role/inside.h"
+#include "role/shortage.h"
 #include "run/process.h"
 #include "run/sandbox.h"
 
@@ -49,12 +50,15 @@ int role_main(const struct role_kind *kind, const struct role_start *start)
 	struct loop *loop = loop_open();
 	struct life *life = loop ? life_begin(loop, kind, start, PROCESS_FD, true) : NULL;
 	if (!life) {
-		fprintf(stderr, "posternd: %s cannot start: %s\n", role_name_text(kind->name),
-			strerror(errno));
+		text = (struct text)TEXT_FIXED(words);
+		text_shortage(&text, errno);
+		fprintf(stderr, "posternd: %s cannot start: %.*s\n", role_name_text(kind->name),
+			SLICE_ARGS(text_slice(&text)));
 		return EXIT_FAILURE;
 	}
 	role_log(&life->role, LEVEL_DEBUG, "sandbox", "%.*s", SLICE_ARGS(text_slice(&text)));
 	if (!life->ended)
 		loop_run(loop);
+	life_log_end(life);
 	return life->exit_status; /* what the kind leaves open goes with the process */
 }

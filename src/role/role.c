@@ -16,6 +16,9 @@
 #include "base/panic.h"
 #include "role/build.h"
 #include "role/inside.h"
+#include "role/shortage.h"
+
+#define SHORT_SAID_EVERY (60 * NS_PER_S)
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
@@ -35,7 +38,24 @@ void role_log_line(struct role *role, const struct log_line *line)
 		return;
 	full.time = loop_wall(role->loop);
 	full.role = slice_of(life->shown);
-	log_write(STDERR_FILENO, &full, life->form);
+	log_gather(&life->log, &full);
+	if (line->level > LEVEL_INFO)
+		log_send(&life->log);
+	else
+		loop_at_turn_end(role->loop, &life->saying);
+}
+
+/* What goes well is said once a turn: of a flood of refusals many lines leave at once. */
+static void turn_ends(struct turn_end *hook)
+{
+	log_send(&LIST_OBJECT(struct life, hook, saying)->log);
+}
+
+void life_log_end(struct life *life)
+{
+	if (list_is_linked(&life->saying.link))
+		list_remove(&life->saying.link);
+	log_send(&life->log);
 }
 
 void role_log(struct role *role, enum log_level level, const char *event, const char *format, ...)
@@ -159,7 +179,13 @@ static void take_bundle(struct life *life, struct slice body, int fd)
 	struct setup_bundle bundle;
 
 	panic_if(!setup_bundle_read(body, &bundle), "the supervisor sent no BUNDLE");
+	if (fd < 0) {
+		role_is_short(&life->role, "descriptor for the configuration", EMFILE);
+		return;
+	}
 	bool ok = prepare(life, bundle.generation, fd, &why);
+	if (life->ended) /* short of something, not of another opinion */
+		return;
 	setup_prepared_write(&out,
 		&(struct setup_prepared){
 			.generation = bundle.generation, .ok = ok, .words = text_slice(&why)});
@@ -186,7 +212,11 @@ static void take_peer(struct life *life, struct slice body, int fd)
 {
 	struct setup_peer peer;
 
-	panic_if(!setup_peer_read(body, &peer) || fd < 0, "the supervisor sent no PEER");
+	panic_if(!setup_peer_read(body, &peer), "the supervisor sent no PEER");
+	if (fd < 0) {
+		role_is_short(&life->role, "descriptor for a neighbour's channel", EMFILE);
+		return;
+	}
 	life->role.kind->peer(life->role.state, (enum role_name)peer.role, peer.slot, fd);
 }
 
@@ -194,7 +224,11 @@ static void take_grant(struct life *life, struct slice body, int fd)
 {
 	struct setup_grant grant;
 
-	panic_if(!setup_grant_read(body, &grant) || fd < 0, "the supervisor sent no GRANT");
+	panic_if(!setup_grant_read(body, &grant), "the supervisor sent no GRANT");
+	if (fd < 0) {
+		role_is_short(&life->role, "descriptor for what the supervisor grants", EMFILE);
+		return;
+	}
 	life->role.kind->grant(life->role.state, &grant, fd);
 }
 
@@ -300,6 +334,24 @@ static void receive(void *owner, struct channel *channel, uint16_t type, struct 
 		close(fd);
 }
 
+/* ---- shortages after the start ---- */
+
+/* Connections and packets wait then and are tried again: said once a minute at most. */
+static void say_short(void *owner, int error)
+{
+	struct life *life = owner;
+	mono_ns now = loop_mono(life->role.loop);
+	char room[200];
+	struct text words = TEXT_FIXED(room);
+
+	if (life->short_said != NEVER && now - life->short_said < SHORT_SAID_EVERY)
+		return;
+	life->short_said = now;
+	text_shortage(&words, error);
+	role_log(&life->role, LEVEL_WARN, "short", "%.*s; until then connections wait",
+		SLICE_ARGS(text_slice(&words)));
+}
+
 /* ---- start ---- */
 
 static void name_life(struct life *life, enum role_name name, unsigned slot)
@@ -319,7 +371,8 @@ struct life *life_begin(struct loop *loop, const struct role_kind *kind,
 
 	if (!life)
 		return NULL;
-	life->form = log_form_of(STDERR_FILENO);
+	life->log = (struct log_lines){STDERR_FILENO, log_form_of(STDERR_FILENO), TEXT_GROWING};
+	life->saying.run = turn_ends;
 	life->debug = start->debug;
 	life->own_process = own_process;
 	name_life(life, kind->name, start->slot);
@@ -338,6 +391,8 @@ struct life *life_begin(struct loop *loop, const struct role_kind *kind,
 		free(life);
 		return NULL;
 	}
+	life->short_said = NEVER;
+	loop_on_shortage(loop, say_short, life);
 	say_hello(life);
 	life->role.state = kind->start(&life->role);
 	return life;
@@ -357,7 +412,9 @@ void role_detach(struct role *role)
 {
 	struct life *life = life_of(role);
 
+	life_log_end(life);
 	timer_clear(&life->grace);
+	loop_on_shortage(role->loop, NULL, NULL);
 	channel_close(role->supervisor);
 	unmap(&life->prepared);
 	unmap(&life->current);

@@ -2,6 +2,7 @@
 /* A role attached to a loop, with the test as its supervisor at the other end of the channel. */
 #include "role/role.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "role/build.h"
+#include "role/shortage.h"
 
 enum { TOLD_MAX = 32 };
 
@@ -65,6 +67,8 @@ static bool fake_prepare(void *state, struct slice bundle, struct text *why)
 	tell(state, "prepare");
 	if (slice_is(bundle, SLICE("good")))
 		return true;
+	if (slice_is(bundle, SLICE("short")))
+		role_is_short(the_scene->role, "threads for a test", EAGAIN);
 	text_put(why, SLICE("not good"));
 	return false;
 }
@@ -305,6 +309,43 @@ static void a_bundle_that_is_not_good_or_not_sealed_changes_nothing(void **state
 	scene_close(&scene);
 }
 
+/* The supervisor must not take it for a refusal, after which a first start is given up for good. */
+static void a_role_that_is_short_ends_and_says_nothing_about_the_bundle(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene);
+	order_bundle(&scene, 1, memory_file("short", true));
+	order_bundle(&scene, 2, memory_file("good", true));
+	play(&scene, "ENDED");
+	assert_true(told(&scene, "HELLO ENDED"));
+	assert_int_equal(times_told(&scene, "prepare "), 1);
+	scene_close(&scene);
+}
+
+static void a_shortage_is_told_with_what_would_help(void **state)
+{
+	static const struct {
+		int error;
+		const char *words;
+	} rows[] = {
+		{EMFILE, "Too many open files: raise LimitNOFILE= of the service, or `ulimit -n`"},
+		{EAGAIN, "Resource temporarily unavailable: raise TasksMax= of the service, or "
+			 "`ulimit -u`"},
+		{EIO, "Input/output error"},
+	};
+	char room[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct text text = TEXT_FIXED(room);
+		text_shortage(&text, rows[i].error);
+		assert_true(slice_is(text_slice(&text), slice_of(rows[i].words)));
+		assert_int_equal(error_is_shortage(rows[i].error), rows[i].error != EIO);
+	}
+}
+
 static void a_revoked_listener_and_other_messages_reach_the_kind(void **state)
 {
 	struct scene scene;
@@ -365,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_role_says_hello_and_lives_in_the_promised_order),
 		cmocka_unit_test(a_bundle_that_is_not_good_or_not_sealed_changes_nothing),
+		cmocka_unit_test(a_role_that_is_short_ends_and_says_nothing_about_the_bundle),
+		cmocka_unit_test(a_shortage_is_told_with_what_would_help),
 		cmocka_unit_test(a_revoked_listener_and_other_messages_reach_the_kind),
 		cmocka_unit_test(a_role_that_ends_in_order_says_so_once),
 		cmocka_unit_test(a_role_that_does_not_end_is_ended_by_the_grace),

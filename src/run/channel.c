@@ -220,6 +220,17 @@ static void send_soon(struct channel *channel)
 		timer_set(&channel->gathering, loop_mono(loop) + channel->patience);
 }
 
+/* `drained` is said after a pause: at once, whoever tries again would spin. Keeps errno. */
+static void pause_for_descriptors(struct channel *channel)
+{
+	int error = errno;
+
+	channel->refused = true;
+	timer_set(&channel->shortage, loop_mono(channel->watch.loop) + SHORTAGE_PAUSE);
+	loop_is_short(channel->watch.loop, error);
+	errno = error;
+}
+
 enum sent channel_send(struct channel *channel, uint16_t type, struct slice body, int fd)
 {
 	size_t size = MESSAGE_HEAD + body.len;
@@ -228,10 +239,13 @@ enum sent channel_send(struct channel *channel, uint16_t type, struct slice body
 	panic_if(body.len > CHANNEL_BODY_MAX, "a message of %zu bytes", body.len);
 	if (channel->broken)
 		return CHANNEL_GONE;
-	if (channel->queued + size > CHANNEL_QUEUE_MAX ||
-		(fd >= 0 && (copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)) {
+	if (channel->queued + size > CHANNEL_QUEUE_MAX) {
 		channel->refused = true;
 		loop_at_turn_end(channel->watch.loop, &channel->sending);
+		return CHANNEL_FULL;
+	}
+	if (fd >= 0 && (copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+		pause_for_descriptors(channel);
 		return CHANNEL_FULL;
 	}
 	struct packet *packet =
@@ -296,7 +310,9 @@ static size_t take_fds(struct msghdr *message, int *first)
 	return count;
 }
 
-/* False: the other side breaks the rules, or has ended (an empty packet). */
+/* False: the other side breaks the rules, or has ended (an empty packet). Where we have no
+ * descriptor left, the kernel drops the one that came (MSG_CTRUNC): the message is told with none.
+ */
 static bool packet_receive(struct channel *channel, struct msghdr *message, struct slice packet)
 {
 	size_t messages = packet_messages(packet);
@@ -306,8 +322,8 @@ static bool packet_receive(struct channel *channel, struct msghdr *message, stru
 	int fd;
 	size_t fds = take_fds(message, &fd);
 
-	if (messages == 0 || (message->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || fds > 1 ||
-		(fds == 1 && messages != 1)) {
+	if (messages == 0 || (message->msg_flags & MSG_TRUNC) || fds > 1 ||
+		(fds == 1 && (messages != 1 || (message->msg_flags & MSG_CTRUNC)))) {
 		if (fd >= 0)
 			close(fd);
 		return false;

@@ -26,7 +26,8 @@ enum {
 struct channel;
 
 struct channel_user {
-	/* `fd` is -1 or a descriptor that now is the receiver's. */
+	/* `fd` is a descriptor that now is the receiver's; -1: none came, or none was left to
+	 * receive it with (EMFILE). */
 	void (*receive)(
 		void *owner, struct channel *channel, uint16_t type, struct slice body, int fd);
 	void (*gone)(
@@ -43,7 +44,8 @@ void channel_close(struct channel *channel); /* what is queued is dropped; NULL 
 /* For what nobody waits for: a packet that is not full may wait so long for more to fill it, which
  * saves the receiver a wake-up for each of ours. What waits so leaves before the channel closes. */
 void channel_set_patience(struct channel *channel, mono_ns patience);
-/* `fd` is -1 or a descriptor that is passed on; the caller keeps its own. */
+/* `fd` is -1 or a descriptor that is passed on; the caller keeps its own. CHANNEL_FULL with errno
+ * EMFILE or ENFILE: there was none left to copy it to; otherwise errno stays. */
 enum sent channel_send(struct channel *channel, uint16_t type, struct slice body, int fd) MUST_USE;
 /* What was sent last holds a secret: it is overwritten when it has left. */
 void channel_wipe_sent(struct channel *channel);

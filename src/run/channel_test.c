@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -330,12 +331,87 @@ static void test_a_hostile_packet_ends_the_channel_and_leaves_no_descriptor(void
 	}
 }
 
+/* Lets this process have no descriptor above those it has; gives the limit back. */
+static struct rlimit no_descriptors(void)
+{
+	struct rlimit before, none;
+	int next = dup(STDIN_FILENO);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+static void test_without_descriptors_a_message_comes_without_its_own(void **state)
+{
+	struct loop *loop = sim_open(0);
+	struct end b;
+	int fds[2], input = STDIN_FILENO;
+
+	(void)state;
+	assert_true(channel_pair(fds));
+	end_open(&b, loop, fds[1]);
+	send_raw(fds[0], SLICE("\2\0\4\0with"), &input, 1);
+	send_raw(fds[0], SLICE("\3\0\5\0after"), NULL, 0);
+	struct rlimit before = no_descriptors();
+	run_a_while(loop);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_slice(text_slice(&b.log), "2:with 3:after ");
+	assert_int_equal(b.fd, -1);
+	assert_false(b.gone);
+	close(fds[0]);
+	end_free(&b);
+	loop_close(loop);
+}
+
+static void count_shortage(void *owner, int error)
+{
+	size_t *count = owner;
+
+	assert_int_equal(error, EMFILE);
+	++*count;
+}
+
+/* Who tries again as soon as there is room must not spin meanwhile. */
+static void test_a_descriptor_that_cannot_be_copied_is_refused_and_asked_for_after_a_pause(
+	void **state)
+{
+	struct loop *loop = sim_open(0);
+	struct end a, b;
+	size_t shortages = 0;
+
+	(void)state;
+	ends_open(loop, &a, &b);
+	loop_on_shortage(loop, count_shortage, &shortages);
+	struct rlimit before = no_descriptors();
+	mono_ns began = loop_mono(loop);
+	assert_int_equal(channel_send(a.channel, 1, SLICE("with"), STDIN_FILENO), CHANNEL_FULL);
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(channel_send(a.channel, 2, SLICE("without"), -1), SENT);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(shortages, 1);
+	run_a_while(loop);
+	assert_true(a.drained);
+	assert_true(loop_mono(loop) >= began + 20 * NS_PER_MS);
+	assert_slice(text_slice(&b.log), "2:without ");
+	end_free(&a);
+	end_free(&b);
+	loop_close(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_packet_is_sound_as_a_whole_or_not_used),
 		cmocka_unit_test(test_messages_arrive_whole_and_in_order),
 		cmocka_unit_test(test_a_descriptor_travels_with_its_message),
+		cmocka_unit_test(test_without_descriptors_a_message_comes_without_its_own),
+		cmocka_unit_test(
+			test_a_descriptor_that_cannot_be_copied_is_refused_and_asked_for_after_a_pause),
 		cmocka_unit_test(test_a_full_queue_takes_nothing_and_says_when_there_is_room),
 		cmocka_unit_test(test_the_end_of_the_other_side_is_told_after_its_last_message),
 		cmocka_unit_test(test_sending_to_nobody_ends),

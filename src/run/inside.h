@@ -18,10 +18,10 @@ struct watch {
 	bool readable, writable;
 	bool ended;            /* the other side has hung up: an end of file follows the bytes */
 	bool reading, writing; /* the back end has been told */
+	bool alone;            /* no other process has it: closed, it is watched no more */
 	void (*ready)(struct watch *watch); /* flags were set; runs in the loop */
 	struct list link;                   /* the simulated back end's: these two */
 	bool noticed;
-	struct event *read_event, *write_event; /* the real one's, NULL until needed */
 };
 
 void watch_init(struct watch *watch, struct loop *loop, int fd, void (*ready)(struct watch *));
@@ -45,10 +45,10 @@ struct host {
 	bool simulated; /* a task that waits for a socket cannot be woken from outside */
 };
 
-struct event;
-struct event_base;
+struct epoll_event;
 struct sim;
 struct stack;
+struct watched;
 
 struct loop {
 	const struct host *host;
@@ -80,13 +80,22 @@ struct loop {
 	char *packets; /* what a channel receives into; one channel at a time */
 	void *packet;  /* what one sent last, whole and free again; NULL: none */
 
-	struct event_base *base; /* the real back end */
-	struct event *alarm;
-	mono_ns alarm_at;
-	mono_ns rest; /* before the next wait; 0: none */
+	int poll_fd; /* the real back end: epoll, and by descriptor what it was told */
+	struct watched *watched;
+	size_t watched_size;
+	struct epoll_event *events; /* that one wait brings */
+	mono_ns rest;               /* before the next wait; 0: none */
 
 	struct sim *sim; /* the simulated one */
+
+	int fd_most;  /* a connection accepted at this descriptor is one of the last; 0: no limit */
+	bool crowded; /* one was */
+	void (*short_of)(void *owner, int error); /* or NULL */
+	void *short_owner;
 };
+
+/* Descriptors or memory of the kernel; whoever says this waits, and tries again. */
+void loop_is_short(struct loop *loop, int error);
 
 struct loop *loop_new(const struct host *host);
 
@@ -124,6 +133,7 @@ struct io {
 	struct watch watch;
 	struct task *reader, *writer;
 	const struct io_kind *kind;
+	bool close_follows; /* what is written may wait for it */
 };
 
 /* A socket that is non-blocking already. */

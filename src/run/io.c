@@ -22,14 +22,15 @@ static ssize_t socket_read(struct io *io, char *buffer, size_t size)
 
 static ssize_t socket_write(struct io *io, const struct iovec *parts, int count)
 {
+	int how = MSG_DONTWAIT | MSG_NOSIGNAL | (io->close_follows ? MSG_MORE : 0);
+
 	if (count == 1)
-		return send(
-			io->watch.fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return send(io->watch.fd, parts->iov_base, parts->iov_len, how);
 	struct iovec copy[PARTS_MAX];
 	for (int i = 0; i < count; i++)
 		copy[i] = parts[i];
 	struct msghdr message = {.msg_iov = copy, .msg_iovlen = (size_t)count};
-	return sendmsg(io->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(io->watch.fd, &message, how);
 }
 
 static ssize_t socket_peek(struct io *io)
@@ -50,7 +51,11 @@ static struct io *socket_accept(struct io *io, struct address *from)
 		return NULL;
 	if (from && !address_from_sockaddr(&raw, from))
 		*from = (struct address){0}; /* a Unix socket's peer has none */
-	return io_wrap(io->watch.loop, fd);
+	if (io->watch.loop->fd_most && fd >= io->watch.loop->fd_most)
+		io->watch.loop->crowded = true;
+	struct io *client = io_wrap(io->watch.loop, fd);
+	client->watch.alone = true;
+	return client;
 }
 
 static void descriptor_close(struct io *io)
@@ -151,6 +156,11 @@ void io_close(struct io *io)
 	free(io);
 }
 
+void io_close_follows(struct io *io)
+{
+	io->close_follows = true;
+}
+
 /* --- waiting --- */
 
 enum io_end io_end_of(enum wait wait)
@@ -194,6 +204,16 @@ enum io_end io_wait_readable(struct task *task, struct io *io)
 	return IO_DONE;
 }
 
+void io_look_first(struct task *task, struct io *io)
+{
+	if (io->kind->drains) {
+		io->watch.readable = false;
+		watch_reading(&io->watch);
+	}
+	enum wait end = task_yield(task);
+	(void)end;
+}
+
 enum io_end io_wait_writable(struct task *task, struct io *io)
 {
 	while (!io->watch.writable) {
@@ -214,9 +234,9 @@ enum io_end io_may_go_on(struct task *task)
 	return io_end_of(wait);
 }
 
-/* A short read taken for "drained" may have come with a reset, which then has no edge of its own
- * and which libevent does not tell from bytes. A task that has waited for half a second looks once
- * more; that is cheaper than one recv() more for every packet. */
+/* A short read is taken for "drained"; a reset that came with its bytes is told with them
+ * (EPOLLERR), one that comes later has an edge of its own. Should one be lost all the same, no task
+ * waits for ever: one that has waited for half a second looks once more. */
 void io_recheck(struct watch *watch)
 {
 	struct io *io = LIST_OBJECT(struct io, watch, watch);

@@ -26,6 +26,9 @@ enum io_end {
 /* Owns `fd` from here on and makes it non-blocking. */
 struct io *io_open(struct loop *loop, int fd);
 void io_close(struct io *io); /* no task waits in it; NULL is fine */
+/* What is written from now on may wait for io_close(), which comes next: the last words and the end
+ * of the connection are then one packet. */
+void io_close_follows(struct io *io);
 
 /* At least one byte; at most `size`. */
 enum io_end io_read(
@@ -42,6 +45,9 @@ enum io_end io_write_now(struct io *io, struct slice bytes, size_t *sent) MUST_U
  * themselves. Those say io_drained() when they met EAGAIN, so that the next wait waits. */
 void io_drained(struct io *io);
 enum io_end io_wait_readable(struct task *task, struct io *io) MUST_USE;
+/* Waits for a turn of the loop, which tells what has come already: for a socket just accepted, so
+ * that none is asked by a call of its own. Who is cancelled meanwhile hears it at the next wait. */
+void io_look_first(struct task *task, struct io *io);
 enum io_end io_wait_writable(struct task *task, struct io *io) MUST_USE;
 
 /* A listening socket is opened by the supervisor (role/), or here in tests: port 0 takes any. */

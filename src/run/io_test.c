@@ -14,6 +14,7 @@
 
 #include "run/offload.h"
 #include "run/sim.h"
+#include "run/stream.h"
 
 enum { CLIENTS = 50 };
 
@@ -108,6 +109,64 @@ static void test_clients_are_accepted_in_the_simulated_loop(void **state)
 	(void)state;
 	place.listener = sim_listen(loop, &place.address);
 	visit(loop, &place);
+}
+
+/* Two clients come before they are accepted; the first has spoken. */
+struct first_look {
+	struct io *listener;
+	bool had_input[2];
+};
+
+static void looks_first(struct task *task, void *arg)
+{
+	struct first_look *look = arg;
+
+	for (int i = 0; i < 2; i++) {
+		struct io *client;
+		assert_int_equal(io_accept(task, look->listener, &client, NULL), IO_DONE);
+		io_look_first(task, client);
+		struct stream *stream = stream_open(client);
+		look->had_input[i] = stream_has_input(stream);
+		io_close_follows(client);
+		assert_int_equal(io_write(task, client, SLICE("221 ")), IO_DONE);
+		assert_int_equal(io_write(task, client, SLICE("bye")), IO_DONE);
+		stream_close(stream);
+	}
+	io_close(look->listener);
+}
+
+static int plain_client(const struct address *address, struct slice says)
+{
+	struct sockaddr_storage raw;
+	socklen_t size = address_to_sockaddr(address, &raw);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&raw, size), 0);
+	assert_int_equal(send(fd, says.at, says.len, 0), says.len);
+	return fd;
+}
+
+static void test_who_has_spoken_is_known_and_last_words_arrive_with_the_end(void **state)
+{
+	struct loop *loop = loop_open();
+	struct address address = loopback("127.0.0.1:0");
+	int fd = listen_open(&address, false);
+	struct first_look look = {.listener = io_open(loop, fd)};
+	char heard[20];
+
+	(void)state;
+	assert_true(listen_address(fd, &address));
+	int early = plain_client(&address, SLICE("EHLO")),
+	    silent = plain_client(&address, SLICE(""));
+	start(loop, "looks first", looks_first, &look);
+	loop_run(loop);
+	assert_true(look.had_input[0]);
+	assert_false(look.had_input[1]);
+	assert_int_equal(recv(silent, heard, sizeof heard, MSG_WAITALL), 7);
+	assert_memory_equal(heard, "221 bye", 7);
+	close(early);
+	close(silent);
+	loop_close(loop);
 }
 
 struct attempt {
@@ -387,6 +446,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients_are_accepted_over_real_sockets),
 		cmocka_unit_test(test_clients_are_accepted_in_the_simulated_loop),
+		cmocka_unit_test(test_who_has_spoken_is_known_and_last_words_arrive_with_the_end),
 		cmocka_unit_test(test_refused_connections_say_why),
 		cmocka_unit_test(test_bytes_and_a_reset_in_one_turn_end_the_reader),
 		cmocka_unit_test(test_a_connection_waits_while_there_are_no_descriptors),

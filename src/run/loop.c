@@ -17,7 +17,6 @@ struct loop *loop_new(const struct host *host)
 	panic_if(!loop, "no memory for a loop");
 	loop->host = host;
 	loop->sweep_at = NEVER;
-	loop->alarm_at = NEVER;
 	list_init(&loop->ready);
 	list_init(&loop->yielded);
 	list_init(&loop->hooks);
@@ -47,6 +46,18 @@ void loop_close(struct loop *loop)
 void loop_rest(struct loop *loop, mono_ns rest)
 {
 	loop->rest = rest;
+}
+
+void loop_on_shortage(struct loop *loop, void (*told)(void *owner, int error), void *owner)
+{
+	loop->short_of = told;
+	loop->short_owner = owner;
+}
+
+void loop_is_short(struct loop *loop, int error)
+{
+	if (loop->short_of)
+		loop->short_of(loop->short_owner, error);
 }
 
 /* --- turns --- */

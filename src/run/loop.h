@@ -3,7 +3,7 @@
  * The event loop: one per process, single-threaded; the only place that asks the host for the time
  * or waits for it.
  *
- * Two back ends share this header: the real one over libevent_core, and a simulated one (sim.h) on
+ * Two back ends share this header: the real one over epoll, and a simulated one (sim.h) on
  * a clock of its own with fake sockets, in which a five-day retry is a millisecond.
  *
  * One turn: ready descriptors and timers wake tasks, the tasks run until they wait again, then the
@@ -38,6 +38,10 @@ mono_ns loop_mono_exact(struct loop *loop);
 /* The next wait begins that much later (real back end only): for a role that is told much and need
  * answer nothing soon, so that what tells it does not wake it each time. Timers wait as well. */
 void loop_rest(struct loop *loop, mono_ns rest);
+
+/* `told` hears, each time, that the kernel has no descriptor or memory for a connection or a
+ * packet, which then waits and is tried again. */
+void loop_on_shortage(struct loop *loop, void (*told)(void *owner, int error), void *owner);
 
 /* A timer inside the object that owns it. `fire` runs in the loop, not in a task: it stores a
  * result and wakes tasks, nothing else. Setting a timer that is set moves it. */

@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The real back end: libevent_core, edge-triggered, each descriptor registered once; and signals.
- * Nothing of libevent is seen outside inside.h. */
+/* The real back end: epoll, edge-triggered, each descriptor registered once; and signals. */
 #include <errno.h>
-#include <event2/event.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/panic.h"
 #include "run/inside.h"
+
+enum { EVENTS = 128, DESCRIPTORS_FIRST = 64, SPARE = 16 };
+
+/* What the kernel was told of a descriptor. It knows no address of ours but the descriptor and how
+ * often it was watched before: an event that was on its way when its watch ended finds another
+ * number here, and is nobody's. */
+struct watched {
+	struct watch *watch; /* NULL: none */
+	uint32_t turn;
+	uint32_t events;
+};
 
 static int64_t host_clock(clockid_t clock)
 {
@@ -23,73 +38,89 @@ static void set_clocks(struct loop *loop)
 	loop->wall = host_clock(CLOCK_REALTIME);
 }
 
-static void readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *watch = arg;
+/* --- what is watched --- */
 
-	(void)fd;
-	watch->readable = true;
-	if (what & EV_CLOSED)
-		watch->ended = true;
-	watch->ready(watch);
+static void make_room(struct loop *loop, size_t fd)
+{
+	size_t size = loop->watched_size ? loop->watched_size : DESCRIPTORS_FIRST;
+
+	while (size <= fd)
+		size *= 2;
+	struct watched *watched = reallocarray(loop->watched, size, sizeof *watched);
+	panic_if(!watched, "no memory for %zu descriptors", size);
+	for (size_t i = loop->watched_size; i < size; i++)
+		watched[i] = (struct watched){0};
+	loop->watched = watched;
+	loop->watched_size = size;
 }
 
-static void writable(evutil_socket_t fd, short what, void *arg)
+static struct watched *watched_of(const struct watch *watch)
 {
-	struct watch *watch = arg;
+	struct loop *loop = watch->loop;
+	size_t fd = (size_t)watch->fd;
 
-	(void)fd, (void)what;
-	watch->writable = true;
-	watch->ready(watch);
+	panic_if(watch->fd < 0, "a watch without a descriptor");
+	if (fd >= loop->watched_size)
+		make_room(loop, fd);
+	return &loop->watched[fd];
 }
 
-static struct event *event_begin(struct watch *watch, short what, event_callback_fn came)
+static void begin(struct watch *watch, uint32_t events)
 {
-	struct event *event =
-		event_new(watch->loop->base, watch->fd, what | EV_ET | EV_PERSIST, came, watch);
+	struct watched *watched = watched_of(watch);
+	int what = watched->watch ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-	panic_if(!event || event_add(event, NULL) != 0, "cannot watch descriptor %d", watch->fd);
-	return event;
+	panic_if(watched->watch && watched->watch != watch, "descriptor %d is watched twice",
+		watch->fd);
+	if ((watched->events & events) == events)
+		return;
+	watched->watch = watch;
+	watched->events |= events;
+	struct epoll_event event = {.events = watched->events | EPOLLET,
+		.data.u64 = (uint64_t)watched->turn << 32 | (uint32_t)watch->fd};
+	panic_if(epoll_ctl(watch->loop->poll_fd, what, watch->fd, &event) != 0,
+		"cannot watch descriptor %d", watch->fd);
 }
 
 static void begin_reading(struct watch *watch)
 {
-	watch->read_event = event_begin(watch, EV_READ | EV_CLOSED, readable);
+	begin(watch, EPOLLIN | EPOLLRDHUP);
 }
 
+/* Who writes will read as well: asked for at once, that costs no second call. */
 static void begin_writing(struct watch *watch)
 {
-	watch->write_event = event_begin(watch, EV_WRITE, writable);
+	begin(watch, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
 }
 
 static void end(struct watch *watch)
 {
-	if (watch->read_event)
-		event_free(watch->read_event);
-	if (watch->write_event)
-		event_free(watch->write_event);
-	watch->read_event = watch->write_event = NULL;
-}
+	struct watched *watched = watched_of(watch);
 
-static void alarm_rings(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd, (void)what;
-	loop->alarm_at = NEVER;
-}
-
-/* The one timeout that libevent knows is moved only where it would come too late; one that comes
- * early costs an empty turn. */
-static void set_alarm(struct loop *loop, mono_ns until)
-{
-	mono_ns left = until - loop->mono;
-
-	if (until == NEVER || loop->alarm_at <= until)
+	if (watched->watch != watch)
 		return;
-	struct timeval in = {left / NS_PER_S, (left % NS_PER_S + NS_PER_US - 1) / NS_PER_US};
-	event_add(loop->alarm, &in);
-	loop->alarm_at = until;
+	if (!watch->alone)
+		epoll_ctl(watch->loop->poll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	*watched = (struct watched){.turn = watched->turn + 1};
+}
+
+/* --- waiting --- */
+
+static void tell(struct loop *loop, const struct epoll_event *event)
+{
+	struct watched *watched = &loop->watched[(uint32_t)event->data.u64];
+	struct watch *watch = watched->watch;
+
+	if (!watch || watched->turn != event->data.u64 >> 32)
+		return;
+	bool over = event->events & (EPOLLERR | EPOLLHUP);
+	if (over || (event->events & EPOLLRDHUP))
+		watch->ended = true;
+	if (over || (event->events & EPOLLIN))
+		watch->readable = true;
+	if (over || (event->events & EPOLLOUT))
+		watch->writable = true;
+	watch->ready(watch);
 }
 
 /* A signal ends it early. */
@@ -102,16 +133,28 @@ static void take_rest(struct loop *loop)
 	loop->rest = 0;
 }
 
+/* In ms, rounded up: what comes early costs an empty turn. */
+static int patience(mono_ns until)
+{
+	if (until == NEVER)
+		return -1;
+	mono_ns left = until - host_clock(CLOCK_MONOTONIC);
+	if (left <= 0)
+		return 0;
+	mono_ns ms = (left + NS_PER_MS - 1) / NS_PER_MS;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
 static bool wait_for_events(struct loop *loop, mono_ns until)
 {
 	bool now = until <= loop->mono;
 
-	if (!now) {
+	if (!now)
 		take_rest(loop);
-		set_alarm(loop, until);
-	}
-	event_base_loop(loop->base, now ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	int count = epoll_wait(loop->poll_fd, loop->events, EVENTS, now ? 0 : patience(until));
 	set_clocks(loop);
+	for (int i = 0; i < count; i++)
+		tell(loop, &loop->events[i]);
 	return true;
 }
 
@@ -121,10 +164,11 @@ static mono_ns real_exact(struct loop *loop)
 	return host_clock(CLOCK_MONOTONIC);
 }
 
-static void close_base(struct loop *loop)
+static void close_poll(struct loop *loop)
 {
-	event_free(loop->alarm);
-	event_base_free(loop->base);
+	close(loop->poll_fd);
+	free(loop->watched);
+	free(loop->events);
 }
 
 static const struct host real_host = {
@@ -135,44 +179,72 @@ static const struct host real_host = {
 	.connect = real_connect,
 	.connect_unix = real_connect_unix,
 	.exact = real_exact,
-	.close = close_base,
+	.close = close_poll,
 };
+
+/* The last ones are for ourselves: segments of the spool, channels to roles that were started
+ * again.
+ */
+static int descriptors_for_strangers(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+		return 0;
+	int all = (int)limit.rlim_cur, ours = all / 4;
+	return all - (ours < SPARE ? ours : SPARE);
+}
 
 struct loop *loop_open(void)
 {
-	struct event_config *config = event_config_new();
+	int fd = epoll_create1(EPOLL_CLOEXEC);
 
-	panic_if(!config, "no memory for a loop");
-	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	struct event_base *base = event_base_new_with_config(config);
-	event_config_free(config);
-	if (!base)
+	if (fd < 0)
 		return NULL;
 	signal(SIGPIPE, SIG_IGN); /* pipes; sockets are written with MSG_NOSIGNAL */
 	struct loop *loop = loop_new(&real_host);
-	loop->base = base;
-	loop->alarm = evtimer_new(base, alarm_rings, loop);
-	panic_if(!loop->alarm, "no memory for a loop");
+	loop->poll_fd = fd;
+	loop->fd_most = descriptors_for_strangers();
+	loop->events = calloc(EVENTS, sizeof *loop->events);
+	panic_if(!loop->events, "no memory for a loop");
 	set_clocks(loop);
 	return loop;
 }
 
-/* --- signals --- */
+/* --- signals: blocked, and read from a descriptor --- */
 
 struct signal_watch {
-	struct loop *loop;
-	struct event *event;
+	struct watch watch;
+	int signo;
 	void (*seen)(void *owner, int signo);
 	void *owner;
 };
 
-static void signal_came(evutil_socket_t signo, short what, void *arg)
+static void signal_came(struct watch *watch)
 {
-	struct signal_watch *watch = arg;
+	struct signal_watch *signals = LIST_OBJECT(struct signal_watch, watch, watch);
+	struct signalfd_siginfo info;
 
-	(void)what;
-	watch->seen(watch->owner, signo);
+	if (read(watch->fd, &info, sizeof info) == sizeof info)
+		signals->seen(signals->owner, signals->signo);
+}
+
+static void mask_signal(int how, int signo)
+{
+	sigset_t one;
+
+	sigemptyset(&one);
+	sigaddset(&one, signo);
+	pthread_sigmask(how, &one, NULL);
+}
+
+static int signal_descriptor(int signo)
+{
+	sigset_t one;
+
+	sigemptyset(&one);
+	sigaddset(&one, signo);
+	return signalfd(-1, &one, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 struct signal_watch *signal_watch_open(
@@ -182,21 +254,30 @@ struct signal_watch *signal_watch_open(
 		errno = ENOTSUP;
 		return NULL;
 	}
-	struct signal_watch *watch = calloc(1, sizeof *watch);
-	panic_if(!watch, "no memory for a signal");
-	*watch = (struct signal_watch){.loop = loop, .seen = seen, .owner = owner};
-	watch->event = evsignal_new(loop->base, signo, signal_came, watch);
-	panic_if(!watch->event || event_add(watch->event, NULL) != 0, "cannot watch signal %d",
-		signo);
+	int fd = signal_descriptor(signo);
+	if (fd < 0)
+		return NULL;
+	struct signal_watch *signals = calloc(1, sizeof *signals);
+	panic_if(!signals, "no memory for a signal");
+	mask_signal(SIG_BLOCK, signo);
+	*signals = (struct signal_watch){.signo = signo, .seen = seen, .owner = owner};
+	watch_init(&signals->watch, loop, fd, signal_came);
+	watch_reading(&signals->watch);
 	loop->wakers++;
-	return watch;
+	return signals;
 }
 
-void signal_watch_close(struct signal_watch *watch)
+/* One that came too late to be seen does nothing any more. */
+void signal_watch_close(struct signal_watch *signals)
 {
-	if (!watch)
+	if (!signals)
 		return;
-	event_free(watch->event);
-	watch->loop->wakers--;
-	free(watch);
+	struct signalfd_siginfo late;
+	while (read(signals->watch.fd, &late, sizeof late) > 0)
+		;
+	watch_end(&signals->watch);
+	close(signals->watch.fd);
+	signals->watch.loop->wakers--;
+	mask_signal(SIG_UNBLOCK, signals->signo);
+	free(signals);
 }

@@ -3,7 +3,10 @@
 #include "run/testing.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "run/inside.h"
 #include "run/random.h"
 #include "run/sim.h"
 
@@ -143,6 +146,64 @@ static void test_a_stopped_loop_can_be_run_again(void **state)
 	loop_close(loop);
 }
 
+/* Both are ready in one turn: whichever comes first ends the other, and another descriptor gets its
+ * number. */
+struct twins {
+	struct watch watches[2], heir;
+	int calls, heirs;
+};
+
+static struct twins *twins;
+
+static void heir_ready(struct watch *watch)
+{
+	(void)watch;
+	twins->heirs++;
+}
+
+static void twin_ready(struct watch *watch)
+{
+	struct watch *other = &twins->watches[watch == twins->watches];
+	int number = other->fd;
+
+	twins->calls++;
+	watch_end(other);
+	close(number);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(fd, number);
+	watch_init(&twins->heir, watch->loop, fd, heir_ready);
+	watch_reading(&twins->heir);
+	loop_stop(watch->loop);
+}
+
+static void test_an_event_of_a_watch_that_has_ended_is_nobodys(void **state)
+{
+	struct twins both = {0};
+	struct loop *loop = loop_open();
+
+	(void)state;
+	twins = &both;
+	for (int i = 0; i < 2; i++) {
+		watch_init(
+			&both.watches[i], loop, eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), twin_ready);
+		watch_reading(&both.watches[i]);
+	}
+	loop->wakers++;
+	loop_run(loop);
+	loop->wakers--;
+	assert_int_equal(both.calls, 1);
+	assert_int_equal(both.heirs, 0);
+	for (int i = 0; i < 2; i++) {
+		if (both.watches[i].reading) {
+			watch_end(&both.watches[i]);
+			close(both.watches[i].fd);
+		}
+	}
+	watch_end(&both.heir);
+	close(both.heir.fd);
+	loop_close(loop);
+}
+
 struct seen {
 	struct loop *loop;
 	int signo;
@@ -196,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_run_once_a_turn_and_may_ask_for_others),
 		cmocka_unit_test(test_a_hook_that_keeps_asking_does_not_keep_the_loop),
 		cmocka_unit_test(test_a_stopped_loop_can_be_run_again),
+		cmocka_unit_test(test_an_event_of_a_watch_that_has_ended_is_nobodys),
 		cmocka_unit_test(test_a_signal_is_an_event),
 		cmocka_unit_test(test_random_numbers_below_a_limit),
 	};

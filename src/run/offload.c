@@ -36,8 +36,23 @@ enum { NICE = 10 };
 static void say_done(struct offload *pool)
 {
 	uint64_t one = 1;
+	ssize_t wrote;
 
-	panic_if(write(pool->notice.fd, &one, sizeof one) != sizeof one, "eventfd failed");
+	do
+		wrote = write(pool->notice.fd, &one, sizeof one);
+	while (wrote < 0 && errno == EINTR);
+	panic_if(wrote != sizeof one, "eventfd failed");
+}
+
+/* Nobody is woken by who holds the lock, only to wait for it. */
+static void give_back(struct offload *pool, struct job *job)
+{
+	pthread_mutex_lock(&pool->lock);
+	bool first = list_is_empty(&pool->done);
+	list_append(&pool->done, &job->link);
+	pthread_mutex_unlock(&pool->lock);
+	if (first)
+		say_done(pool);
 }
 
 static void *work(void *arg)
@@ -60,11 +75,8 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&pool->lock);
 		struct job *job = LIST_OBJECT(struct job, link, link);
 		job->run(job->arg);
+		give_back(pool, job);
 		pthread_mutex_lock(&pool->lock);
-		bool first = list_is_empty(&pool->done);
-		list_append(&pool->done, &job->link);
-		if (first)
-			say_done(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -168,7 +180,7 @@ void offload_run(struct task *task, struct offload *pool, void (*run)(void *arg)
 	task_loop(task)->wakers++;
 	pthread_mutex_lock(&pool->lock);
 	list_append(&pool->jobs, &job.link);
-	pthread_cond_signal(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_signal(&pool->wanted);
 	task_park_firmly(task, "offload");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Child processes. The contract is in process.h. A pidfd names the child without the races of a
- * number, and becomes readable when the child ends. */
+ * number, and becomes readable when the child ends. Where there is none (a kernel before 5.3,
+ * valgrind) the child is asked for again and again. */
 #include "run/process.h"
 
 #include <errno.h>
@@ -17,9 +18,11 @@
 #include "run/inside.h"
 
 #define OURSELVES "/proc/self/exe"
+#define ASK_EVERY (20 * NS_PER_MS)
 
 struct process {
-	struct watch watch; /* of the pidfd */
+	struct watch watch;  /* of the pidfd */
+	struct timer asking; /* where there is none */
 	pid_t pid;
 	bool running;
 	void (*ended)(void *owner, struct process *process, struct process_end end);
@@ -88,6 +91,7 @@ static struct process_end wait_for(struct process *process)
 		result = waitid(P_PID, (id_t)process->pid, &info, WEXITED);
 	while (result != 0 && errno == EINTR);
 	panic_if(result != 0, "child %d cannot be waited for", (int)process->pid);
+	timer_clear(&process->asking);
 	watch_end(&process->watch);
 	if (process->watch.fd >= 0)
 		close(process->watch.fd);
@@ -102,6 +106,29 @@ static void child_ended(struct watch *watch)
 	struct process_end end = wait_for(process);
 
 	process->ended(process->owner, process, end);
+}
+
+static void ask(struct timer *timer)
+{
+	struct process *process = LIST_OBJECT(struct process, timer, asking);
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		info.si_pid == process->pid)
+		child_ended(&process->watch);
+	else
+		timer_set(timer, loop_mono(timer->loop) + ASK_EVERY);
+}
+
+static bool watch_child(struct process *process)
+{
+	if (process->watch.fd >= 0)
+		watch_reading(&process->watch);
+	else if (errno == ENOSYS)
+		timer_set(&process->asking, loop_mono(process->watch.loop) + ASK_EVERY);
+	else
+		return false;
+	return true;
 }
 
 struct process *process_start(struct loop *loop, const char *const *argv, int fd,
@@ -123,11 +150,10 @@ struct process *process_start(struct loop *loop, const char *const *argv, int fd
 	}
 	process->running = true;
 	loop->wakers++;
+	timer_init(&process->asking, loop, ask);
 	watch_init(&process->watch, loop, pidfd_open(process->pid, 0), child_ended);
-	if (process->watch.fd >= 0) {
-		watch_reading(&process->watch);
+	if (watch_child(process))
 		return process;
-	}
 	error = errno;
 	process_close(process);
 	errno = error;

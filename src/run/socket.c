@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening, accepting, connecting. The contract is in io.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -94,6 +95,26 @@ static bool is_the_connections(int error)
 	return false;
 }
 
+/* Strangers never get the last descriptors: without one no segment of the spool could be taken. */
+static bool is_crowded(struct io *listener)
+{
+	struct loop *loop = listener->watch.loop;
+
+	if (!loop->crowded)
+		return false;
+	int next = fcntl(listener->watch.fd, F_DUPFD_CLOEXEC, 0);
+	loop->crowded = next < 0 || next >= loop->fd_most;
+	if (next >= 0)
+		close(next);
+	return loop->crowded;
+}
+
+static enum io_end pause_for_room(struct task *task, int error)
+{
+	loop_is_short(task_loop(task), error);
+	return io_end_of(task_sleep(task, ACCEPT_PAUSE));
+}
+
 enum io_end io_accept(
 	struct task *task, struct io *listener, struct io **client, struct address *from)
 {
@@ -103,6 +124,11 @@ enum io_end io_accept(
 			end = io_end_of(task_yield(task));
 		if (end == IO_DONE)
 			end = io_wait_readable(task, listener);
+		if (end == IO_DONE && is_crowded(listener)) {
+			end = pause_for_room(task, EMFILE);
+			if (end == IO_DONE)
+				continue;
+		}
 		if (end != IO_DONE)
 			return end;
 		*client = listener->kind->accept(listener, from);
@@ -111,7 +137,7 @@ enum io_end io_accept(
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			listener->watch.readable = false;
 		else if (is_shortage(errno))
-			end = io_end_of(task_sleep(task, ACCEPT_PAUSE));
+			end = pause_for_room(task, errno);
 		else if (!is_the_connections(errno))
 			return IO_FAILED;
 		if (end != IO_DONE)
@@ -141,6 +167,7 @@ static enum io_end connect_io(struct task *task, struct io *io, const struct soc
 {
 	enum io_end end = IO_DONE;
 
+	io->watch.alone = true;
 	if (connect(io->watch.fd, (const struct sockaddr *)raw, size) != 0)
 		end = errno == EINPROGRESS || errno == EINTR ? await_connected(task, io)
 							     : IO_FAILED;

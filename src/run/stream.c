@@ -12,7 +12,8 @@
 struct stream {
 	struct io *io;
 	struct transport transport; /* read is NULL where there is none */
-	char *input;                /* LOOP_BUFFER bytes, NULL while nothing is in it */
+	char *input;                /* NULL while nothing is in it */
+	size_t room;                /* of the input: LOOP_BUFFER, more only to take bytes back */
 	size_t start, end;          /* what is read and not consumed */
 	size_t scanned;             /* from start: holds no end of line */
 	struct text output;         /* `at` is NULL while nothing is in it */
@@ -35,7 +36,9 @@ static struct loop *loop_of(const struct stream *stream)
 
 static void give_input(struct stream *stream)
 {
-	if (stream->input)
+	if (stream->input && stream->room > LOOP_BUFFER)
+		free(stream->input);
+	else if (stream->input)
 		loop_buffer_give(loop_of(stream), stream->input);
 	stream->input = NULL;
 	stream->start = stream->end = stream->scanned = 0;
@@ -138,10 +141,32 @@ static struct slice unread(const struct stream *stream)
 		stream->input ? stream->input + stream->start : NULL, stream->end - stream->start};
 }
 
+static void take_input(struct stream *stream, size_t bytes)
+{
+	stream->room = bytes > LOOP_BUFFER ? bytes : LOOP_BUFFER;
+	stream->input = bytes > LOOP_BUFFER ? malloc(bytes) : loop_buffer_take(loop_of(stream));
+	panic_if(!stream->input, "no memory for a stream");
+}
+
+/* Whoever waits holds no more than the others. */
+static void make_small(struct stream *stream)
+{
+	char *large = stream->input;
+	struct slice rest = unread(stream);
+
+	take_input(stream, rest.len);
+	memcpy(stream->input, rest.at, rest.len);
+	free(large);
+	stream->start = 0;
+	stream->end = rest.len;
+}
+
 static void make_room(struct stream *stream)
 {
 	if (!stream->input)
-		stream->input = loop_buffer_take(loop_of(stream));
+		take_input(stream, 0);
+	if (stream->room > LOOP_BUFFER && stream->end - stream->start < LOOP_BUFFER)
+		make_small(stream);
 	if (stream->start == 0)
 		return;
 	memmove(stream->input, stream->input + stream->start, stream->end - stream->start);
@@ -161,11 +186,11 @@ static enum io_end wait_for_input(struct task *task, struct stream *stream)
 	return io_wait_readable(task, stream->io);
 }
 
-static enum io_end fill_from_transport(struct task *task, struct stream *stream)
+/* The same, where bytes come through a transport. */
+static enum io_end transport_is_ready(struct task *task, struct stream *stream)
 {
 	struct transport *transport = &stream->transport;
 	enum io_end end = stream_flush(task, stream);
-	size_t got = 0;
 
 	if (end == IO_DONE)
 		end = io_may_go_on(task);
@@ -174,11 +199,20 @@ static enum io_end fill_from_transport(struct task *task, struct stream *stream)
 			give_input(stream);
 		end = transport->wait(task, transport->self);
 	}
+	return end;
+}
+
+static enum io_end fill_from_transport(struct task *task, struct stream *stream)
+{
+	struct transport *transport = &stream->transport;
+	enum io_end end = transport_is_ready(task, stream);
+	size_t got = 0;
+
 	if (end != IO_DONE)
 		return end;
 	make_room(stream);
 	end = transport->read(task, transport->self, stream->input + stream->end,
-		LOOP_BUFFER - stream->end, &got);
+		stream->room - stream->end, &got);
 	stream->end += got;
 	return end;
 }
@@ -192,7 +226,7 @@ static enum io_end fill(struct task *task, struct stream *stream)
 		size_t got;
 		make_room(stream);
 		enum io_end end = io_try_read(task, stream->io, stream->input + stream->end,
-			LOOP_BUFFER - stream->end, &got);
+			stream->room - stream->end, &got);
 		stream->end += got;
 		if (end != IO_DONE || got != 0)
 			return end;
@@ -279,12 +313,62 @@ void stream_consume(struct stream *stream, size_t bytes)
 	stream->scanned = 0;
 }
 
+static enum io_end read_from_transport(
+	struct task *task, struct stream *stream, char *buffer, size_t size, size_t *got)
+{
+	struct transport *transport = &stream->transport;
+	enum io_end end = transport_is_ready(task, stream);
+
+	if (end != IO_DONE)
+		return end;
+	return transport->read(task, transport->self, buffer, size, got);
+}
+
+enum io_end stream_read(
+	struct task *task, struct stream *stream, char *buffer, size_t size, size_t *got)
+{
+	struct slice there = slice_part(unread(stream), 0, size);
+	enum io_end end = IO_DONE;
+
+	*got = there.len;
+	if (there.len) {
+		memcpy(buffer, there.at, there.len);
+		stream_consume(stream, there.len);
+		return IO_DONE;
+	}
+	give_input(stream);
+	if (stream->transport.read)
+		return read_from_transport(task, stream, buffer, size, got);
+	while (end == IO_DONE) {
+		end = io_try_read(task, stream->io, buffer, size, got);
+		if (end != IO_DONE || *got)
+			break;
+		end = wait_for_input(task, stream);
+	}
+	return end;
+}
+
+void stream_give_back(struct stream *stream, struct slice bytes)
+{
+	if (stream->end > stream->start) { /* they came from the input, and are still there */
+		panic_if(bytes.len > stream->start, "given back what was not read");
+		stream->start -= bytes.len;
+		return;
+	}
+	give_input(stream);
+	if (!bytes.len)
+		return;
+	take_input(stream, bytes.len);
+	memcpy(stream->input, bytes.at, bytes.len);
+	stream->end = bytes.len;
+}
+
 void stream_forget(struct stream *stream)
 {
 	if (!stream->input)
 		return;
 	explicit_bzero(stream->input, stream->start);
-	explicit_bzero(stream->input + stream->end, LOOP_BUFFER - stream->end);
+	explicit_bzero(stream->input + stream->end, stream->room - stream->end);
 }
 
 bool stream_has_input(struct stream *stream)

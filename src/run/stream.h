@@ -47,6 +47,11 @@ enum line stream_line(
 /* Waits until at least one byte is there and shows all that is; stream_consume() takes some. */
 enum io_end stream_peek(struct task *task, struct stream *stream, struct slice *bytes) MUST_USE;
 void stream_consume(struct stream *stream, size_t bytes);
+/* For bodies: waits likewise, for at most `size` bytes, which go to the caller's own buffer. What
+ * was read too far is given back before anything else is read; it is copied. */
+enum io_end stream_read(
+	struct task *task, struct stream *stream, char *buffer, size_t size, size_t *got) MUST_USE;
+void stream_give_back(struct stream *stream, struct slice bytes);
 /* What was consumed (a password) can be read from the buffer no more; slices of it are dead. */
 void stream_forget(struct stream *stream);
 /* Whether unconsumed bytes are here already, without waiting: what a client pipelined. The socket

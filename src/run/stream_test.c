@@ -237,11 +237,37 @@ static void takes_body(struct task *task, void *arg)
 	stream_close(stream);
 }
 
-static void test_a_body_larger_than_every_buffer_arrives(void **state)
+/* The same into its own buffer; some of what it read is always read again. */
+static void takes_body_in_place(struct task *task, void *arg)
+{
+	struct lines *lines = arg;
+	struct stream *stream = stream_open(lines->io);
+	static char room[100000];
+	struct slice part;
+	size_t got, seen = 0;
+
+	assert_int_equal(stream_line(task, stream, 100, &part), LINE_WHOLE);
+	assert_slice(part, "DATA");
+	while (stream_read(task, stream, room, sizeof room - seen % 7777, &got) == IO_DONE) {
+		size_t take = got > 1 ? got - got / 3 : got;
+		for (size_t i = 0; i < take; i++, seen++)
+			assert_int_equal(room[i], (char)(seen * 7 % 251));
+		stream_give_back(stream, (struct slice){room + take, got - take});
+		memset(room, 0, sizeof room);
+		if (got % 5 == 0 && stream_peek(task, stream, &part) == IO_DONE) {
+			assert_int_equal(part.at[0], (char)(seen++ * 7 % 251));
+			stream_consume(stream, 1);
+		}
+	}
+	assert_int_equal(seen, BODY);
+	lines->reads = 1;
+	stream_close(stream);
+}
+
+static void body_arrives(void (*takes)(struct task *task, void *arg))
 {
 	struct loop *loops[] = {sim_open(0), loop_open()};
 
-	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct lines lines = {0};
 		struct io *other;
@@ -255,11 +281,65 @@ static void test_a_body_larger_than_every_buffer_arrives(void **state)
 			lines.io = io_open(loops[i], fds[1]);
 		}
 		start(loops[i], "sends", sends_body, other);
-		start(loops[i], "takes", takes_body, &lines);
+		start(loops[i], "takes", takes, &lines);
 		loop_run(loops[i]);
 		assert_int_equal(lines.reads, 1);
 		loop_close(loops[i]);
 	}
+}
+
+static void test_a_body_larger_than_every_buffer_arrives(void **state)
+{
+	(void)state;
+	body_arrives(takes_body);
+	body_arrives(takes_body_in_place);
+}
+
+/* --- what was read too far --- */
+
+static void reads_too_far(struct task *task, void *arg)
+{
+	struct lines *lines = arg;
+	struct stream *stream = stream_open(lines->io);
+	static char room[60000];
+	struct slice line;
+	size_t got = 0, count = 0;
+
+	for (size_t some; got < sizeof room; got += some)
+		assert_int_equal(
+			stream_read(task, stream, room + got, sizeof room - got, &some), IO_DONE);
+	stream_give_back(stream, (struct slice){room, sizeof room});
+	memset(room, 0, sizeof room);
+	while (stream_line(task, stream, 100, &line) == LINE_WHOLE)
+		count += slice_is(line, SLICE("RSET"));
+	assert_int_equal(count, 15000);
+	lines->reads = 1;
+	stream_close(stream);
+}
+
+static void says_much(struct task *task, void *arg)
+{
+	struct stream *stream = stream_open(arg);
+
+	for (size_t i = 0; i < 15000; i++)
+		stream_put(stream, SLICE("RSET\r\n"));
+	assert_int_equal(stream_flush(task, stream), IO_DONE);
+	stream_close(stream);
+}
+
+static void test_lines_that_were_given_back_are_read(void **state)
+{
+	struct loop *loop = sim_open(0);
+	struct lines lines = {0};
+	struct io *other;
+
+	(void)state;
+	sim_pair(loop, &other, &lines.io);
+	start(loop, "says", says_much, other);
+	start(loop, "reads", reads_too_far, &lines);
+	loop_run(loop);
+	assert_int_equal(lines.reads, 1);
+	loop_close(loop);
 }
 
 /* --- transports --- */
@@ -421,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_only_crlf_ends_a_line),
 		cmocka_unit_test(test_replies_to_a_pipelined_group_leave_in_one_write),
 		cmocka_unit_test(test_a_body_larger_than_every_buffer_arrives),
+		cmocka_unit_test(test_lines_that_were_given_back_are_read),
 		cmocka_unit_test(test_a_transport_is_not_put_over_bytes_that_came_before_it),
 		cmocka_unit_test(test_half_a_line_waits_until_the_deadline),
 		cmocka_unit_test(test_a_peer_that_never_pauses_gets_no_further_than_the_deadline),

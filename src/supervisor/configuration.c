@@ -21,6 +21,7 @@ enum {
 	SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
 	CHILD_SECONDS = 60, /* a configuration that takes longer is taken for an endless one */
 	NOBODY = 65534,
+	NO_DESCRIPTORS = 3, /* the child's status */
 };
 
 /* ---- in the child ---- */
@@ -53,6 +54,10 @@ _Noreturn static void gather_and_prove(const char *path, int fd)
 	struct complaints complaints;
 
 	alarm(CHILD_SECONDS);
+	int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (spare < 0) /* it would look as if no file could be read */
+		_exit(NO_DESCRIPTORS);
+	close(spare);
 	gather(path, arena, &bundle);
 	if (!write_all(fd, bundle.bytes))
 		_exit(EXIT_FAILED);
@@ -74,7 +79,10 @@ static bool child_did_well(pid_t child, struct text *why)
 		;
 	if (WIFEXITED(how) && WEXITSTATUS(how) == EXIT_ENDED)
 		return true;
-	if (WIFSIGNALED(how))
+	if (WIFEXITED(how) && WEXITSTATUS(how) == NO_DESCRIPTORS) {
+		errno = EMFILE;
+		text_format(why, "the configuration cannot be read: %s", strerror(errno));
+	} else if (WIFSIGNALED(how))
 		text_format(why,
 			"the child that reads the configuration was killed by signal %d (%s)",
 			WTERMSIG(how), strsignal(WTERMSIG(how)));

@@ -38,7 +38,8 @@ struct member {
 	struct channel *channel;
 	bool channel_gone; /* to be closed at the end of the turn */
 	bool said_ended;
-	bool over; /* the process (or the attached role) has ended, with `status` */
+	bool killed; /* by us; nothing more is said to it */
+	bool over;   /* the process (or the attached role) has ended, with `status` */
 	int status, said_status;
 	char how[96]; /* "was killed by signal 9 (Killed)" */
 	unsigned starts;
@@ -113,6 +114,8 @@ void member_grant(
 	struct member *member, enum setup_type type, const struct setup_grant *grant, int fd);
 void member_stop(struct member *member, mono_ns grace);
 void member_kill(struct member *member, const char *why);
+/* It cannot be given what it works with (errno): killed, and started again later. */
+void member_lacks(struct member *member, const char *what);
 bool member_is_linked(const struct member *member); /* may be given peers */
 /* Closes what ended during the turn. True if the member has become absent. */
 bool member_settle(struct member *member);

@@ -13,6 +13,7 @@
 #include "base/panic.h"
 #include "packets/report.h"
 #include "role/build.h"
+#include "role/shortage.h"
 #include "supervisor/inside.h"
 #include "supervisor/key_files.h"
 
@@ -44,17 +45,37 @@ void member_kill(struct member *member, const char *why)
 {
 	supervisor_log(member->supervisor, LEVEL_ERROR, "kill", "%s: %s", member->shown, why);
 	panic_if(!member->process, "%s in one process: %s", member->shown, why);
+	member->killed = true;
 	process_kill(member->process, SIGKILL);
+}
+
+void member_lacks(struct member *member, const char *what)
+{
+	char room[200];
+	struct text why = TEXT_FIXED(room);
+
+	text_put(&why, SLICE("no descriptor for "));
+	text_put(&why, slice_of(what));
+	text_put(&why, SLICE(": "));
+	text_shortage(&why, errno);
+	text_char(&why, '\0');
+	member_kill(member, room);
 }
 
 void member_send(struct member *member, enum setup_type type, const struct writer *body, int fd)
 {
 	panic_if(body->bad, "a message to %s does not fit", member->shown);
-	if (!member->channel || member->channel_gone)
+	if (!member->channel || member->channel_gone || member->killed)
 		return;
+	errno = 0;
 	switch (channel_send(member->channel, (uint16_t)type, writer_slice(body), fd)) {
 	case SENT: break;
-	case CHANNEL_FULL: member_kill(member, "does not read what it is told"); break;
+	case CHANNEL_FULL:
+		if (error_is_shortage(errno))
+			member_lacks(member, "what it is to be handed");
+		else
+			member_kill(member, "does not read what it is told");
+		break;
 	case CHANNEL_GONE: break; /* its end comes as an event too */
 	}
 }
@@ -304,9 +325,12 @@ static bool start_here(struct member *member, int fd)
 static void start_failed(struct member *member)
 {
 	struct supervisor *supervisor = member->supervisor;
+	char room[200];
+	struct text why = TEXT_FIXED(room);
 
-	supervisor_log(supervisor, LEVEL_ERROR, "start", "cannot start %s: %s", member->shown,
-		strerror(errno));
+	text_shortage(&why, errno);
+	supervisor_log(supervisor, LEVEL_ERROR, "start", "cannot start %s: %.*s", member->shown,
+		SLICE_ARGS(text_slice(&why)));
 	member->start_at = loop_mono(supervisor->loop) + PAUSE_FIRST;
 	if (!supervisor->announced)
 		supervisor_stop(supervisor, EXIT_FAILED);
@@ -335,7 +359,7 @@ void member_start(struct member *member)
 	member->starts++;
 	member->since = loop_wall(supervisor->loop);
 	member->kill_at = loop_mono(supervisor->loop) + UP_WITHIN;
-	member->said_ended = member->over = member->channel_gone = false;
+	member->said_ended = member->over = member->channel_gone = member->killed = false;
 	member->status = EXIT_ENDED;
 	member->answer = NOT_ASKED;
 }

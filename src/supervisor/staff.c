@@ -101,9 +101,10 @@ static void introduce(struct member *m, struct member *n)
 {
 	int fds[2];
 
+	if (m->killed || n->killed)
+		return;
 	if (!channel_pair(fds)) {
-		supervisor_log(m->supervisor, LEVEL_ERROR, "link", "no channel for %s and %s: %s",
-			m->shown, n->shown, strerror(errno));
+		member_lacks(m, "a channel to a neighbour");
 		return;
 	}
 	send_peer(m, n, fds[0]);

@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "policy/proof.h"
 #include "role/census.h"
+#include "role/shortage.h"
 #include "supervisor/inside.h"
 #include "supervisor/key_files.h"
 #include "supervisor/notify.h"
@@ -140,10 +141,15 @@ static enum exit_status read_configuration(struct supervisor *supervisor)
 	char buffer[512];
 	struct text why = TEXT_FIXED(buffer);
 
+	errno = 0;
 	supervisor->configuration = configuration_read(supervisor->options->config, &why);
-	if (!supervisor->configuration) {
+	if (!supervisor->configuration) { /* what the machine lacks may be there at the next start
+					   */
+		bool is_short = error_is_shortage(errno);
+		if (is_short)
+			text_format(&why, ": %s", shortage_help(errno));
 		log_words(supervisor, LEVEL_ERROR, "configuration", &why);
-		return EXIT_REFUSED;
+		return is_short ? EXIT_FAILED : EXIT_REFUSED;
 	}
 	show_complaints(supervisor);
 	if (!supervisor->configuration->policy)
@@ -276,24 +282,46 @@ static enum exit_status begin(struct supervisor *supervisor)
 	if (status != EXIT_ENDED)
 		return status;
 	say_built_in(supervisor);
+	errno = 0;
 	status = open_all(supervisor, &why);
+	if (status == EXIT_FAILED && shortage_help(errno))
+		text_format(&why, ": %s", shortage_help(errno));
 	if (status != EXIT_ENDED)
 		log_words(supervisor, LEVEL_ERROR, "start", &why);
 	return status;
 }
 
-static void work(struct supervisor *supervisor)
+static bool watch_signals(struct supervisor *supervisor, struct signal_watch *watches[SIGNALS])
 {
 	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-	struct signal_watch *watches[SIGNALS];
+	char room[200];
+	struct text words = TEXT_FIXED(room);
 
-	for (size_t i = 0; i < SIGNALS; i++)
+	for (size_t i = 0; i < SIGNALS; i++) {
 		watches[i] =
 			signal_watch_open(supervisor->loop, signals[i], signal_seen, supervisor);
-	staff_init(supervisor);
-	supervisor_wake(supervisor);
-	timer_set(&supervisor->timer, 0);
-	loop_run(supervisor->loop);
+		if (!watches[i]) {
+			text_shortage(&words, errno);
+			supervisor_log(supervisor, LEVEL_ERROR, "start",
+				"cannot watch for signals: %.*s", SLICE_ARGS(text_slice(&words)));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void work(struct supervisor *supervisor)
+{
+	struct signal_watch *watches[SIGNALS] = {0};
+
+	supervisor->exit_status = EXIT_FAILED;
+	if (watch_signals(supervisor, watches)) {
+		supervisor->exit_status = EXIT_ENDED;
+		staff_init(supervisor);
+		supervisor_wake(supervisor);
+		timer_set(&supervisor->timer, 0);
+		loop_run(supervisor->loop);
+	}
 	for (size_t i = 0; i < SIGNALS; i++)
 		signal_watch_close(watches[i]);
 }
@@ -316,10 +344,11 @@ static void end(struct supervisor *supervisor)
 	arena_free(supervisor->arena);
 }
 
-static void init(struct supervisor *supervisor, const struct supervisor_options *options)
+static void init(
+	struct supervisor *supervisor, const struct supervisor_options *options, struct loop *loop)
 {
 	*supervisor = (struct supervisor){.options = options,
-		.loop = loop_open(),
+		.loop = loop,
 		.form = log_form_of(STDERR_FILENO),
 		.arena = arena_new(),
 		.hook = {.run = staff_advance},
@@ -333,26 +362,38 @@ static void init(struct supervisor *supervisor, const struct supervisor_options 
 			.self_key = -1,
 			.self_certificate = -1,
 			.lock = -1}};
-	panic_if(!supervisor->loop, "no descriptors for a loop");
 	list_init(&supervisor->listeners);
 	list_init(&supervisor->reload.fresh);
 	timer_init(&supervisor->timer, supervisor->loop, timer_rings);
 	supervisor->started = loop_wall(supervisor->loop);
 }
 
+static void say_cannot_start(int error)
+{
+	char room[200];
+	struct text words = TEXT_FIXED(room);
+
+	text_shortage(&words, error);
+	fprintf(stderr, "posternd: cannot start: %.*s\n", SLICE_ARGS(text_slice(&words)));
+}
+
 int supervisor_run(const struct supervisor_options *options)
 {
 	struct supervisor *supervisor = malloc(sizeof *supervisor);
+	struct loop *loop = supervisor ? loop_open() : NULL;
 
-	panic_if(!supervisor, "no memory to start with");
-	init(supervisor, options);
+	if (!loop) {
+		say_cannot_start(errno);
+		free(supervisor);
+		return EXIT_FAILED;
+	}
+	init(supervisor, options, loop);
 	int status = begin(supervisor);
 	if (status == EXIT_ENDED) {
 		work(supervisor);
 		status = supervisor->exit_status;
 		supervisor_log(supervisor, LEVEL_INFO, "ended", "exit status %d", status);
 	}
-	struct loop *loop = supervisor->loop;
 	end(supervisor);
 	if (!options->one_process) /* roles may leave tasks in a loop they share */
 		loop_close(loop);
