@@ -2,13 +2,13 @@
 /* Reading message data. Read intake.h first; the end of data is wire/body.c's to find. */
 #include "smtpin/intake.h"
 
+#include "base/panic.h"
 #include "smtpin/refuse.h"
-#include "smtpin/submission.h"
 
 enum {
-	HOPS_MOST = 100, /* RFC 5321 section 6.3 */
-	OWN_HOPS_MOST = 10,
 	GATHER_LEAST = 64 << 10, /* when memory is short */
+	PIECE_MOST = 256 << 10,  /* that is handed to a file at once */
+	READ_LEAST = 16 << 10,   /* once so much has come, it is read to where it stays */
 };
 
 void intake_begin(struct intake *intake, struct session *session)
@@ -61,7 +61,7 @@ void intake_end(struct intake *intake)
 }
 
 /* From here on the rest is read, up to its true end, and thrown away. The first fault speaks. */
-static void find_fault(struct intake *intake, enum reason fault, uint64_t limit)
+void intake_find_fault(struct intake *intake, enum reason fault, uint64_t limit)
 {
 	intake->fault = fault;
 	if (limit)
@@ -74,8 +74,8 @@ static void find_spool_fault(struct intake *intake, enum commit commit)
 {
 	switch (commit) {
 	case COMMIT_DURABLE: break;
-	case COMMIT_FULL: find_fault(intake, REASON_DISK_FULL, 0); break;
-	case COMMIT_FAILED: find_fault(intake, REASON_SPOOL_FAILED, 0); break;
+	case COMMIT_FULL: intake_find_fault(intake, REASON_DISK_FULL, 0); break;
+	case COMMIT_FAILED: intake_find_fault(intake, REASON_SPOOL_FAILED, 0); break;
 	}
 }
 
@@ -120,103 +120,22 @@ static bool half_end_take(struct intake *intake)
 	return half;
 }
 
+static void half_end_put(struct intake *intake, bool half)
+{
+	size_t before = intake->gathered.size;
+
+	if (half)
+		text_char(&intake->gathered, '\r');
+	gathered_changed(intake, before);
+}
+
 /* The header is looked at as it will leave: a bare CR in it becomes the end of a line. */
 static void normalise_front(struct intake *intake)
 {
 	bool half = half_end_take(intake);
 
 	normalise_gathered(intake);
-	if (half)
-		text_char(&intake->gathered, '\r');
-}
-
-/* ---- the header ---- */
-
-/* How often we have seen it ourselves: "by mx.example.org" in a Received field. */
-static bool is_ours(const struct field *field, struct slice hostname, struct arena *arena)
-{
-	struct slice left = header_unfold(field->raw, arena);
-
-	while (left.len)
-		if (slice_is_nocase(slice_cut(&left, ' '), SLICE("by")))
-			return slice_is_nocase(slice_cut(&left, ' '), hostname);
-	return false;
-}
-
-static bool is_looping(struct intake *intake, const struct headers *headers)
-{
-	struct slice received = SLICE("Received");
-	struct slice hostname = session_settings(intake->session)->hostname;
-	size_t hops = header_count(headers, received), ours = 0;
-
-	if (hops > HOPS_MOST)
-		return true;
-	if (hops <= OWN_HOPS_MOST)
-		return false;
-	for (size_t i = 0; i < hops; i++)
-		ours += is_ours(
-			header_find(headers, received, i), hostname, intake->session->scratch);
-	return ours > OWN_HOPS_MOST;
-}
-
-/* What decisions at the end of data read. While a message is small its header lies in what is
- * gathered; a big one has its own copy, where some clause could ask for it. */
-static void note_header(struct intake *intake, const struct headers *headers, struct slice lines)
-{
-	struct transaction *transaction = intake->session->transaction;
-
-	intake->author = author_find(headers, transaction->arena, &transaction->author);
-	transaction->has_author = intake->author == AUTHOR_OK;
-	claims_find(headers, transaction->arena, &transaction->claims);
-	submission_note(intake->session, headers);
-	transaction->header = slice_part(lines, 0, headers->body_at);
-}
-
-static void keep_header(struct intake *intake)
-{
-	struct transaction *transaction = intake->session->transaction;
-
-	transaction->header = policy_has_clauses_at(transaction->policy, STAGE_END)
-				      ? arena_slice(transaction->arena, transaction->header)
-				      : SLICE_NONE;
-}
-
-static struct slice whole_lines(struct slice bytes)
-{
-	size_t last = slice_find_last(bytes, '\n');
-
-	return last == SIZE_MAX ? SLICE_NONE : slice_part(bytes, 0, last + 1);
-}
-
-/* Some of the body is there, or the empty line that ends the header is the last whole one. */
-static bool header_has_ended(struct slice lines, size_t body_at)
-{
-	struct slice header = slice_part(lines, 0, body_at);
-
-	return body_at < lines.len || slice_is(header, SLICE("\r\n")) ||
-	       slice_ends_nocase(header, SLICE("\r\n\r\n"));
-}
-
-/* Looks at the header in what is gathered. A line that has not ended yet says nothing. */
-static void see_header(struct intake *intake)
-{
-	uint64_t most = session_limits(intake->session)->header_bytes;
-	struct slice bytes = text_slice(&intake->gathered);
-	struct slice lines = intake->reader.ended ? bytes : whole_lines(bytes);
-	struct headers headers;
-
-	header_scan(lines, intake->session->scratch, &headers);
-	intake->header_seen = intake->reader.ended || header_has_ended(lines, headers.body_at);
-	if (!intake->header_seen && bytes.len >= GATHER_MOST)
-		most = most < GATHER_MOST ? most : GATHER_MOST;
-	else if (headers.body_at <= most) {
-		if (intake->header_seen)
-			note_header(intake, &headers, lines);
-		if (intake->header_seen && is_looping(intake, &headers))
-			find_fault(intake, REASON_TOO_MANY_HOPS, 0);
-		return;
-	}
-	find_fault(intake, REASON_HEADER_TOO_LARGE, most);
+	half_end_put(intake, half);
 }
 
 /* ---- big ---- */
@@ -229,7 +148,7 @@ static void become_big(struct task *task, struct intake *intake)
 
 	if (!intake->header_seen) {
 		normalise_front(intake);
-		see_header(intake);
+		intake_see_header(intake);
 	}
 	if (intake->fault)
 		return;
@@ -237,7 +156,7 @@ static void become_big(struct task *task, struct intake *intake)
 		intake->gather_most *= 2;
 		return;
 	}
-	keep_header(intake);
+	intake_keep_header(intake);
 	enum commit opened = writer_big_open(
 		task, session->edge->writer, session->transaction->id, &intake->big);
 	if (opened != COMMIT_DURABLE) {
@@ -255,9 +174,37 @@ static void hand_over(struct task *task, struct intake *intake)
 	enum commit written = writer_big_append(task, intake->big, text_slice(&intake->gathered));
 	intake->written += intake->gathered.len;
 	text_clear(&intake->gathered);
-	if (half)
-		text_char(&intake->gathered, '\r');
+	if (intake->gathered.size > PIECE_MOST)
+		gathered_free(intake);
+	half_end_put(intake, half);
 	find_spool_fault(intake, written);
+}
+
+/* ---- where octets go ---- */
+
+/* Of what is gathered, before a piece is full. */
+static size_t room_left(const struct intake *intake)
+{
+	size_t size = intake->gathered.size < PIECE_MOST ? intake->gathered.size : PIECE_MOST;
+	size_t used = intake->gathered.len + body_gap(&intake->reader);
+
+	return used < size ? size - used : 0;
+}
+
+/* A chunk, then a piece, so that it is seldom copied; more only for a header that does not end. */
+static void make_room(struct intake *intake)
+{
+	struct text *gathered = &intake->gathered;
+	size_t before = gathered->size, len = gathered->len;
+	size_t needed = intake->big ? CHUNK_MAX : len + READ_LEAST;
+
+	if (needed <= gathered->size)
+		return;
+	if (needed < PIECE_MOST)
+		needed = needed <= CHUNK_MAX ? CHUNK_MAX : PIECE_MOST;
+	panic_if(!text_reserve(gathered, needed - len), "a growing text is full");
+	gathered->len = len;
+	gathered_changed(intake, before);
 }
 
 /* ---- the stream ---- */
@@ -269,11 +216,11 @@ static void find_faults(struct intake *intake)
 	bool bare = reader->bare_cr || reader->bare_lf;
 
 	if (reader->nul)
-		find_fault(intake, REASON_NUL_IN_MESSAGE, 0);
+		intake_find_fault(intake, REASON_NUL_IN_MESSAGE, 0);
 	else if (bare && settings->line_ends == LINE_ENDS_STRICT)
-		find_fault(intake, REASON_BARE_NEWLINE, 0);
+		intake_find_fault(intake, REASON_BARE_NEWLINE, 0);
 	else if (reader->size > settings->message_size)
-		find_fault(intake, REASON_MESSAGE_TOO_LARGE, settings->message_size);
+		intake_find_fault(intake, REASON_MESSAGE_TOO_LARGE, settings->message_size);
 }
 
 /* What has come so far, all of it or up to a cut anywhere. */
@@ -282,24 +229,23 @@ static void take_stock(struct task *task, struct intake *intake)
 	if (!intake->fault)
 		find_faults(intake);
 	if (!intake->fault && !admission_has_memory(intake->session))
-		find_fault(intake, REASON_MEMORY_FULL, 0);
+		intake_find_fault(intake, REASON_MEMORY_FULL, 0);
 	if (!intake->fault && !intake->big && intake->gathered.len >= intake->gather_most)
 		become_big(task, intake);
-	if (!intake->fault && intake->big && intake->gathered.len >= CHUNK_MAX)
+	if (!intake->fault && intake->big && !room_left(intake))
 		hand_over(task, intake);
 }
 
-/* Normalising makes a message longer, so a small one may become big at the last moment. */
+/* Normalising makes a message longer, so a small one may become big at the last moment. The rest of
+ * a big one is written with its envelope (accept.c). */
 static void finish(struct task *task, struct intake *intake)
 {
-	if (!intake->fault && !intake->big) {
+	if (!intake->fault)
 		normalise_gathered(intake);
-		see_header(intake);
-	}
+	if (!intake->fault && !intake->big)
+		intake_see_header(intake);
 	if (!intake->fault && !intake->big && intake->gathered.len > GATHER_MOST)
 		become_big(task, intake);
-	if (!intake->fault && intake->big)
-		hand_over(task, intake);
 	intake->session->transaction->size_known = !intake->fault;
 	intake->session->transaction->size = intake_size(intake);
 }
@@ -339,19 +285,69 @@ static bool hear_some(struct task *task, struct session *session, struct slice *
 	return true;
 }
 
-/* RFC 5321 section 4.1.1.4: the message ends at CRLF.CRLF, and nothing else ends it. */
-bool intake_receive(struct task *task, struct intake *intake)
+/* The same, read to where they will stay: of a large message nothing is copied but by the system.
+ */
+static bool hear_in_place(
+	struct task *task, struct intake *intake, uint64_t most, struct slice *bytes)
 {
 	struct session *session = intake->session;
+	size_t got;
+
+	make_room(intake);
+	char *at = intake->gathered.at + intake->gathered.len + body_gap(&intake->reader);
+	size_t room = room_left(intake);
+	mono_ns outer = session_begin_wait(session);
+	enum io_end end =
+		stream_read(task, session->stream, at, most < room ? (size_t)most : room, &got);
+	session_end_wait(session, outer);
+	if (end != IO_DONE)
+		return lose(session, end);
+	admission_note_octets(session, got);
+	*bytes = (struct slice){at, got};
+	return true;
+}
+
+static bool is_large(const struct intake *intake)
+{
+	return !intake->fault && (intake->big || intake->gathered.len >= READ_LEAST);
+}
+
+/* What stands behind the end is none of the message, and perhaps a password. */
+static bool receive_in_place(struct task *task, struct intake *intake)
+{
+	struct text *gathered = &intake->gathered;
 	struct slice bytes;
 
+	if (!hear_in_place(task, intake, UINT64_MAX, &bytes))
+		return false;
+	body_read(&intake->reader, &bytes, gathered);
+	stream_give_back(intake->session->stream, bytes);
+	if (bytes.len)
+		explicit_bzero(gathered->at + (bytes.at - gathered->at), bytes.len);
+	return true;
+}
+
+/* RFC 5321 section 4.1.1.4: the message ends at CRLF.CRLF, and nothing else ends it. */
+static bool receive_some(struct task *task, struct intake *intake)
+{
+	struct slice bytes;
+
+	if (is_large(intake))
+		return receive_in_place(task, intake);
+	if (!hear_some(task, intake->session, &bytes))
+		return false;
+	size_t there = bytes.len, before = intake->gathered.size;
+	body_read(&intake->reader, &bytes, intake->fault ? NULL : &intake->gathered);
+	gathered_changed(intake, before);
+	stream_consume(intake->session->stream, there - bytes.len);
+	return true;
+}
+
+bool intake_receive(struct task *task, struct intake *intake)
+{
 	while (!intake->reader.ended) {
-		if (!hear_some(task, session, &bytes))
+		if (!receive_some(task, intake))
 			return false;
-		size_t there = bytes.len, before = intake->gathered.size;
-		body_read(&intake->reader, &bytes, intake->fault ? NULL : &intake->gathered);
-		gathered_changed(intake, before);
-		stream_consume(session->stream, there - bytes.len);
 		take_stock(task, intake);
 	}
 	finish(task, intake);
@@ -360,20 +356,32 @@ bool intake_receive(struct task *task, struct intake *intake)
 
 /* ---- chunks ---- */
 
-bool intake_take(struct task *task, struct intake *intake, uint64_t octets)
+static bool take_some(struct task *task, struct intake *intake, uint64_t *octets)
 {
-	struct session *session = intake->session;
 	struct slice bytes;
 
-	while (octets) {
-		if (!hear_some(task, session, &bytes))
+	if (is_large(intake)) {
+		if (!hear_in_place(task, intake, *octets, &bytes))
+			return false;
+		body_take(&intake->reader, bytes, &intake->gathered);
+	} else {
+		if (!hear_some(task, intake->session, &bytes))
 			return false;
 		size_t before = intake->gathered.size;
-		bytes = slice_part(bytes, 0, octets < bytes.len ? (size_t)octets : bytes.len);
+		bytes = slice_part(bytes, 0, *octets < bytes.len ? (size_t)*octets : bytes.len);
 		body_take(&intake->reader, bytes, intake->fault ? NULL : &intake->gathered);
 		gathered_changed(intake, before);
-		stream_consume(session->stream, bytes.len);
-		octets -= bytes.len;
+		stream_consume(intake->session->stream, bytes.len);
+	}
+	*octets -= bytes.len;
+	return true;
+}
+
+bool intake_take(struct task *task, struct intake *intake, uint64_t octets)
+{
+	while (octets) {
+		if (!take_some(task, intake, &octets))
+			return false;
 		take_stock(task, intake);
 	}
 	return true;
@@ -410,5 +418,5 @@ void intake_expect(struct intake *intake, uint64_t octets)
 	uint64_t most = session_settings(intake->session)->message_size;
 
 	if (!intake->fault && octets > most - intake->reader.size)
-		find_fault(intake, REASON_MESSAGE_TOO_LARGE, most);
+		intake_find_fault(intake, REASON_MESSAGE_TOO_LARGE, most);
 }

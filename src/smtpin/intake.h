@@ -49,6 +49,14 @@ uint64_t intake_size(const struct intake *intake);
 /* Gives back everything; a big file that was not committed is abandoned. */
 void intake_end(struct intake *intake);
 
+/* Among the files of the intake. From a fault on the rest is read, up to its true end, and thrown
+ * away; the first one speaks. */
+void intake_find_fault(struct intake *intake, enum reason fault, uint64_t limit);
+/* intake_header.c: looks at the header in what is gathered. A line that has not ended yet says
+ * nothing. What decisions read of it is kept apart before it goes to a file. */
+void intake_see_header(struct intake *intake);
+void intake_keep_header(struct intake *intake);
+
 /* accept.c: Received in front, durable in the spool, then 250. */
 void accept_message(struct task *task, struct intake *intake);
 

@@ -4,7 +4,10 @@
 #include "smtpout/talk.h"
 #include "wire/body.h"
 
-enum { BLOCK = 64 << 10 };
+enum {
+	BLOCK = 64 << 10,
+	COPIED_MOST = 8 << 10, /* what is smaller waits for what comes behind it */
+};
 
 struct sending {
 	struct task *task;
@@ -13,35 +16,41 @@ struct sending {
 	bool at_line_start; /* of what was put last */
 };
 
-static enum talk block_flush(struct sending *sending)
+/* What is in the output, and `piece` behind it. */
+static enum talk block_flush(struct sending *sending, struct slice piece)
 {
 	mono_ns outer = task_limit(sending->task, limit_of(LIMIT_BLOCK));
-	enum io_end end = stream_flush(sending->task, sending->client->stream);
+	enum io_end end = stream_flush_with(sending->task, sending->client->stream, piece);
 
 	task_restore(sending->task, outer);
 	return talk_of_io(end);
 }
 
 /* At most one block: leaves when the output holds a block or more. */
-static enum talk piece_put(struct sending *sending, struct slice piece)
+static enum talk stuffed_put(struct sending *sending, struct slice piece)
 {
 	struct text *out = stream_output(sending->client->stream);
 
-	if (piece.len == 0)
-		return TALK_OK;
-	if (sending->dots) {
-		body_stuff(out, piece, &sending->at_line_start);
-	} else {
-		text_put(out, piece);
-	}
+	body_stuff(out, piece, &sending->at_line_start);
+	return out->len >= BLOCK ? block_flush(sending, SLICE_NONE) : TALK_OK;
+}
+
+/* Nothing is copied but what leaves in one packet with what comes next. */
+static enum talk piece_put(struct sending *sending, struct slice piece)
+{
 	sending->at_line_start = piece.at[piece.len - 1] == '\n';
-	return out->len >= BLOCK ? block_flush(sending) : TALK_OK;
+	if (piece.len > COPIED_MOST)
+		return block_flush(sending, piece);
+	stream_put(sending->client->stream, piece);
+	return TALK_OK;
 }
 
 static enum talk bytes_put(struct sending *sending, struct slice bytes)
 {
 	while (bytes.len) {
-		enum talk talk = piece_put(sending, slice_part(bytes, 0, BLOCK));
+		struct slice piece = slice_part(bytes, 0, BLOCK);
+		enum talk talk =
+			sending->dots ? stuffed_put(sending, piece) : piece_put(sending, piece);
 		if (talk != TALK_OK)
 			return talk;
 		bytes = slice_from(bytes, BLOCK);
@@ -49,7 +58,9 @@ static enum talk bytes_put(struct sending *sending, struct slice bytes)
 	return TALK_OK;
 }
 
-/* A big body: each chunk is checked by its sum before any byte of it is put. */
+/* A big body: each chunk is checked by its sum before any byte of it is put. It is copied to be
+ * sent: pages lent to a socket (sendfile) are the file's own, and a remote that answers before it
+ * has read would be sent the next message that the file is used for. */
 static enum body_end chunks_put(struct sending *sending, const struct job *job, enum talk *talk)
 {
 	char *chunk = arena_bytes(job->arena, CHUNK_MAX);

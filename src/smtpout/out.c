@@ -2,6 +2,7 @@
 /* The out role: jobs in, outcomes out. Read out.h first; dest.c and local.c do the work. */
 #include "smtpout/out.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "dns/client.h"
 #include "packets/report.h"
 #include "policy/policy.h"
+#include "role/shortage.h"
 #include "run/channel.h"
 #include "smtpout/asked.h"
 #include "smtpout/console.h"
@@ -222,6 +224,11 @@ static void queue_receive(
 		segments_keep(out->segments, &segment, fd);
 		return; /* fd is kept */
 	}
+	if (type == DELIVERY_SEGMENT && fd < 0) {
+		/* It would wait for ever; the next out is given all of them anew. */
+		role_is_short(out->role, "descriptor for a segment of the spool", EMFILE);
+		return;
+	}
 	if (fd >= 0)
 		close(fd);
 	if (type == DELIVERY_FORGET && delivery_segment_read(body, &segment))
@@ -318,7 +325,10 @@ static void *out_start(struct role *role)
 	out->state_folder = -1;
 	out->names = dns_client_open(role->loop);
 	out->threads = offload_open(role->loop, OFFLOAD_THREADS);
-	panic_if(!out->threads, "no threads for Maildirs");
+	if (!out->threads) {
+		role_is_short(role, "threads for Maildirs", errno);
+		return out;
+	}
 	out->pool = pool_open(role->loop, dns_client_dns(out->names), CONNECTIONS_IN_ALL, link);
 	out->local = local_open(role->loop, out->threads, loop_wall(role->loop), link);
 	out->passwords = passwords_new();
@@ -337,8 +347,11 @@ static bool out_prepare(void *state, struct slice bytes, struct text *why)
 	if (!policy)
 		return false;
 	const struct settings *settings = policy_settings(policy);
+	errno = 0;
 	struct trust *trust = trust_open(settings->tls_trust, why);
 	if (!trust) {
+		if (error_is_shortage(errno))
+			role_is_short(out->role, "descriptor for the trusted roots", errno);
 		policy_unref(policy);
 		return false;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end-of-data recogniser and dot-stuffing. The contract is in body.h.
  *
- * The automaton is the table below; everything else is bookkeeping. In the middle of a line most
- * octets cannot change anything, so body_read() skips over them many at a time. */
+ * The automaton is the table below; everything else is bookkeeping. Most octets cannot change
+ * anything, so they are skipped many at a time: whole lines by clean_run(), where nothing but
+ * ordinary ones comes, else what is left of one line by plain_run(). */
 #include "wire/body.h"
 
 #include <string.h>
@@ -16,11 +17,12 @@ enum class { OTHER, DOT, CR, LF, CLASSES };
 enum action {
 	HIDE = 1,      /* this octet is no part of the message, or not yet known to be */
 	PAY_CR = 2,    /* the hidden CR before it was one */
-	BARE_CR = 4,   /* the CR before it was bare, and an octet of the line */
-	BARE_LF = 8,   /* this LF is bare, and an octet of the line */
-	LINE_END = 16, /* CRLF */
-	DOT_LINE = 32, /* a stuffed dot was taken off a dot */
+	BARE_CR = 4,   /* the CR before it was bare */
+	BARE_LF = 8,   /* this LF is bare */
+	DOT_LINE = 16, /* a stuffed dot was taken off a dot */
 };
+
+enum { BLOCK = 64 }; /* octets, a bit for each */
 
 struct step {
 	uint8_t next, actions;
@@ -40,7 +42,7 @@ static const struct step steps[STATES][CLASSES] = {
 	[AFTER_CR] = {[OTHER] = {IN_LINE, BARE_CR},
 		[DOT] = {IN_LINE, BARE_CR},
 		[CR] = {AFTER_CR, BARE_CR},
-		[LF] = {AT_LINE_START, LINE_END}},
+		[LF] = {AT_LINE_START}},
 	[AFTER_DOT] = {[OTHER] = {IN_LINE},
 		[DOT] = {IN_LINE, DOT_LINE},
 		[CR] = {AFTER_DOT_CR, HIDE},
@@ -85,6 +87,86 @@ static size_t plain_run(const char *at, size_t len, uint64_t *high)
 	}
 	return run;
 }
+
+enum { BLOCK_PARTS = BLOCK / sizeof(__m128i) };
+
+static uint64_t octets_that_are(const __m128i block[BLOCK_PARTS], char c)
+{
+	__m128i wanted = _mm_set1_epi8(c);
+	uint64_t found = 0;
+
+	for (unsigned i = 0; i < BLOCK_PARTS; i++) {
+		__m128i equal = _mm_cmpeq_epi8(block[i], wanted);
+		found |= (uint64_t)(unsigned)_mm_movemask_epi8(equal) << (sizeof(__m128i) * i);
+	}
+	return found;
+}
+
+static bool block_has_nul(const __m128i block[BLOCK_PARTS])
+{
+	__m128i least =
+		_mm_min_epu8(_mm_min_epu8(block[0], block[1]), _mm_min_epu8(block[2], block[3]));
+
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
+}
+
+/* The last octet of the block before. */
+struct before {
+	uint64_t was_cr, ended_line; /* 0 or 1 */
+};
+
+/* Each CR is followed by an LF and each LF comes behind one; no line begins with a dot, and there
+ * is no NUL. */
+static bool block_is_clean(const __m128i block[BLOCK_PARTS], struct before *before)
+{
+	uint64_t cr = octets_that_are(block, '\r'), lf = octets_that_are(block, '\n');
+	uint64_t starts = lf << 1 | before->ended_line;
+
+	if (lf != (cr << 1 | before->was_cr) || block_has_nul(block) ||
+		(starts && starts & octets_that_are(block, '.')))
+		return false;
+	*before = (struct before){cr >> (BLOCK - 1), lf >> (BLOCK - 1)};
+	return true;
+}
+
+/* How many octets from `at` on are of blocks that are clean, and the state behind them. */
+static size_t clean_run(const char *at, size_t len, uint8_t *state, uint64_t *high)
+{
+	struct before before = {*state == AFTER_CR, *state == AT_LINE_START};
+	size_t run = 0;
+
+	for (; len - run >= BLOCK; run += BLOCK) {
+		__m128i block[BLOCK_PARTS];
+		for (unsigned i = 0; i < BLOCK_PARTS; i++)
+			block[i] = _mm_loadu_si128(
+				(const __m128i *)(const void *)(at + run + i * sizeof(__m128i)));
+		if (!block_is_clean(block, &before))
+			break;
+		*high |= (unsigned)_mm_movemask_epi8(_mm_or_si128(
+			_mm_or_si128(block[0], block[1]), _mm_or_si128(block[2], block[3])));
+	}
+	if (run)
+		*state = before.was_cr ? AFTER_CR : before.ended_line ? AT_LINE_START : IN_LINE;
+	return run;
+}
+
+/* How many octets from `at` on are no LF with a dot behind it; may stop early as well. */
+static size_t pairless_run(const char *at, size_t len)
+{
+	__m128i lf = _mm_set1_epi8('\n'), dot = _mm_set1_epi8('.');
+	size_t run = 0;
+
+	for (; len - run > sizeof(__m128i); run += sizeof(__m128i)) {
+		const char *here = at + run;
+		__m128i octets = _mm_loadu_si128((const __m128i *)(const void *)here);
+		__m128i behind = _mm_loadu_si128((const __m128i *)(const void *)(here + 1));
+		int pairs = _mm_movemask_epi8(
+			_mm_and_si128(_mm_cmpeq_epi8(octets, lf), _mm_cmpeq_epi8(behind, dot)));
+		if (pairs)
+			return run + (size_t)__builtin_ctz((unsigned)pairs);
+	}
+	return run;
+}
 #else
 #define EACH_OCTET UINT64_C(0x0101010101010101)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
@@ -109,6 +191,19 @@ static size_t plain_run(const char *at, size_t len, uint64_t *high)
 	}
 	return run;
 }
+
+static size_t clean_run(const char *at, size_t len, uint8_t *state, uint64_t *high)
+{
+	(void)at, (void)len, (void)state, (void)high;
+	return 0;
+}
+
+static size_t pairless_run(const char *at, size_t len)
+{
+	const char *lf = memchr(at, '\n', len);
+
+	return lf ? (size_t)(lf - at) : len;
+}
 #endif
 
 /* CRLF and the first octet of a line that is neither dot nor end of line: by far the commonest way
@@ -123,30 +218,28 @@ void body_begin(struct body_reader *reader)
 	*reader = (struct body_reader){.state = AT_LINE_START};
 }
 
-static void line_add(struct body_reader *reader, size_t octets)
-{
-	reader->line += octets;
-	if (reader->line > reader->longest_line)
-		reader->longest_line = reader->line;
-}
-
 /* The rare octets: anything but an ordinary one inside a line. */
 static void step_note(struct body_reader *reader, unsigned actions)
 {
 	reader->bare_cr |= (actions & BARE_CR) != 0;
 	reader->bare_lf |= (actions & BARE_LF) != 0;
 	reader->has_dot_line |= (actions & DOT_LINE) != 0;
-	if (actions & BARE_CR)
-		line_add(reader, 1);
-	if (actions & LINE_END)
-		reader->line = 0;
 }
 
+/* The bytes may stand in `out` already, at its end or a little behind it. */
 static void body_emit(struct body_reader *reader, struct text *out, struct slice bytes)
 {
+	char *to = out && bytes.len ? text_reserve(out, bytes.len) : NULL;
+
 	reader->size += bytes.len;
-	if (out && bytes.len)
-		text_put(out, bytes);
+	if (to && to != bytes.at)
+		memmove(to, bytes.at, bytes.len);
+}
+
+/* A CR that is hidden may have to be put before the next piece. */
+size_t body_gap(const struct body_reader *reader)
+{
+	return reader->state == AFTER_DOT_CR;
 }
 
 /* Takes one octet; true if it is part of the message. */
@@ -161,8 +254,6 @@ static bool body_step(struct body_reader *reader, char c, struct text *out)
 		step_note(reader, step.actions);
 	if (step.actions & PAY_CR)
 		body_emit(reader, out, SLICE("\r"));
-	if (!(step.actions & (HIDE | LINE_END)) && class != CR)
-		line_add(reader, 1);
 	reader->state = step.next;
 	reader->ended = step.next == AT_END;
 	return !(step.actions & HIDE);
@@ -171,21 +262,23 @@ static bool body_step(struct body_reader *reader, char c, struct text *out)
 void body_read(struct body_reader *reader, struct slice *in, struct text *out)
 {
 	size_t at = 0, kept = 0; /* from `kept` to `at` stand octets of the message, not yet put */
+	size_t unclean = 0;      /* what stands before is stepped over one by one */
 	uint64_t high = 0;
 
 	while (at < in->len && !reader->ended) {
+		if (at >= unclean && reader->state <= AFTER_CR) {
+			at += clean_run(in->at + at, in->len - at, &reader->state, &high);
+			unclean = at + BLOCK;
+		}
 		if (reader->state == IN_LINE) {
-			size_t run = plain_run(in->at + at, in->len - at, &high);
-			at += run;
-			line_add(reader, run);
+			at += plain_run(in->at + at, in->len - at, &high);
 			if (line_goes_on(in->at + at, in->len - at)) {
-				reader->line = 0;
 				at += 2;
 				continue;
 			}
-			if (at == in->len)
-				break;
 		}
+		if (at == in->len)
+			break;
 		/* PAY_CR puts before this octet; nothing is pending then but what was hidden. */
 		bool part = body_step(reader, in->at[at], out);
 		if (!part) {
@@ -213,24 +306,24 @@ static void chunk_step(struct body_reader *reader, char c)
 	reader->has_8bit |= (uint8_t)c >= 0x80;
 	if (step.actions)
 		step_note(reader, step.actions);
-	if (!(step.actions & LINE_END) && class != CR)
-		line_add(reader, 1);
 	reader->state = step.next;
 }
 
 void body_take(struct body_reader *reader, struct slice chunk, struct text *out)
 {
+	size_t unclean = 0;
 	uint64_t high = 0;
 
 	body_emit(reader, out, chunk);
 	for (size_t at = 0; at < chunk.len; at++) {
-		if (reader->state == IN_LINE) {
-			size_t run = plain_run(chunk.at + at, chunk.len - at, &high);
-			at += run;
-			line_add(reader, run);
-			if (at == chunk.len)
-				break;
+		if (at >= unclean) {
+			at += clean_run(chunk.at + at, chunk.len - at, &reader->state, &high);
+			unclean = at + BLOCK;
 		}
+		if (reader->state == IN_LINE)
+			at += plain_run(chunk.at + at, chunk.len - at, &high);
+		if (at == chunk.len)
+			break;
 		chunk_step(reader, chunk.at[at]);
 	}
 	reader->has_8bit |= high != 0;
@@ -248,16 +341,24 @@ void body_complete(struct body_reader *reader, struct text *out)
 
 /* ---- out ---- */
 
+/* Where a line begins with a dot, but for the one that has begun; the length where none does. */
+static size_t dot_line_find(struct slice piece)
+{
+	for (size_t at = pairless_run(piece.at, piece.len); at + 1 < piece.len; at++)
+		if (piece.at[at] == '\n' && piece.at[at + 1] == '.')
+			return at + 1;
+	return piece.len;
+}
+
 /* RFC 5321 4.5.2: a dot is set before each line that begins with one. */
 void body_stuff(struct text *out, struct slice piece, bool *at_line_start)
 {
 	while (piece.len) {
 		if (*at_line_start && piece.at[0] == '.')
 			text_char(out, '.');
-		size_t end = slice_find(piece, '\n');
-		size_t len = end == SIZE_MAX ? piece.len : end + 1;
+		size_t len = dot_line_find(piece);
 		text_put(out, slice_part(piece, 0, len));
-		*at_line_start = end != SIZE_MAX;
+		*at_line_start = piece.at[len - 1] == '\n';
 		piece = slice_from(piece, len);
 	}
 }

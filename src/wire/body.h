@@ -20,8 +20,6 @@ struct body_reader {
 	bool has_8bit;
 	bool has_dot_line; /* some line begins with a dot (after unstuffing): must be stuffed out */
 	uint64_t size;     /* octets of the message so far, unstuffed, CRLF counted */
-	size_t line;       /* octets of the current line without CRLF, unstuffed */
-	size_t longest_line;
 };
 
 void body_begin(struct body_reader *reader);
@@ -29,6 +27,9 @@ void body_begin(struct body_reader *reader);
  * `out` (NULL: thrown away). Takes from *in what it has used; when reader->ended, what is left in
  * *in belongs to the next command. */
 void body_read(struct body_reader *reader, struct slice *in, struct text *out);
+/* The piece may also stand in the buffer of `out` itself, so many octets behind its end: then
+ * nothing is copied but what stands behind a dot that was taken off. */
+size_t body_gap(const struct body_reader *reader);
 
 /* Takes all of `chunk` as it stands. */
 void body_take(struct body_reader *reader, struct slice chunk, struct text *out);

@@ -19,7 +19,7 @@ enum { STRING_MAX = 64 };
 /* What the data mean, found the slow way over the whole string. */
 struct reference {
 	bool ended, bare_cr, bare_lf, nul, has_8bit, has_dot_line;
-	size_t used, len, longest;
+	size_t used, len;
 	char out[STRING_MAX];
 };
 
@@ -31,7 +31,6 @@ static bool has_crlf(struct slice s, size_t at)
 static struct reference reference_of(struct slice s)
 {
 	struct reference r = {0};
-	size_t line = 0;
 
 	for (size_t i = 0; i < s.len && !r.ended;) {
 		bool start = i == 0 || (i >= 2 && has_crlf(s, i - 2));
@@ -45,7 +44,6 @@ static struct reference reference_of(struct slice s)
 		if (has_crlf(s, i)) {
 			r.out[r.len++] = '\r';
 			r.out[r.len++] = '\n';
-			line = 0;
 			i += 2;
 			continue;
 		}
@@ -55,7 +53,6 @@ static struct reference reference_of(struct slice s)
 		r.nul |= s.at[i] == '\0';
 		r.has_8bit |= (uint8_t)s.at[i] > 127;
 		r.out[r.len++] = s.at[i++];
-		r.longest = ++line > r.longest ? line : r.longest;
 	}
 	if (!r.ended)
 		r.used = s.len;
@@ -91,7 +88,6 @@ static bool agrees(const struct body_reader *reader, size_t used, const struct r
 	return used == r->used && reader->bare_cr == r->bare_cr && reader->bare_lf == r->bare_lf &&
 	       reader->nul == r->nul && reader->has_8bit == r->has_8bit &&
 	       reader->has_dot_line == r->has_dot_line && reader->size == r->len &&
-	       reader->longest_line == r->longest &&
 	       slice_is(text_slice(&shared), (struct slice){r->out, r->len});
 }
 
@@ -324,11 +320,123 @@ static void what_follows_the_end_is_left_for_the_next_command(void **state)
 	assert_int_equal(reader.size, 3);
 }
 
+/* ---- many at a time ---- */
+
+enum { LONG = 400 };
+
+/* Lines of `line` octets with their ends. */
+static void lines_fill(char text[LONG], size_t line)
+{
+	for (size_t i = 0; i < LONG; i++)
+		text[i] = i % line == line - 2 ? '\r' : i % line == line - 1 ? '\n' : 'x';
+}
+
+/* Octet by octet nothing can be skipped. */
+static void assert_same_by_octets(struct slice s, bool chunks)
+{
+	struct body_reader whole, by_octets;
+	struct text out = TEXT_GROWING;
+	struct slice left = s, rest = s;
+
+	body_begin(&whole);
+	body_begin(&by_octets);
+	text_clear(&shared);
+	if (chunks) {
+		body_take(&whole, s, &shared);
+		left = SLICE_NONE;
+	} else {
+		body_read(&whole, &left, &shared);
+	}
+	while (rest.len && !by_octets.ended) {
+		struct slice octet = slice_part(rest, 0, 1);
+		if (chunks)
+			body_take(&by_octets, octet, &out);
+		else
+			body_read(&by_octets, &octet, &out);
+		rest = slice_from(rest, 1);
+	}
+	assert_int_equal(left.len, rest.len);
+	assert_int_equal(whole.state, by_octets.state);
+	assert_int_equal(whole.size, by_octets.size);
+	assert_true(whole.bare_cr == by_octets.bare_cr && whole.bare_lf == by_octets.bare_lf &&
+		    whole.nul == by_octets.nul && whole.ended == by_octets.ended &&
+		    whole.has_8bit == by_octets.has_8bit &&
+		    whole.has_dot_line == by_octets.has_dot_line);
+	assert_true(slice_is(text_slice(&shared), text_slice(&out)));
+	text_free(&out);
+}
+
+static void whatever_stands_in_long_lines_is_seen_at_every_place(void **state)
+{
+	static const struct slice forms[] = {{"\n", 1}, {"\r", 1}, {".", 1}, {"\0", 1}, {"\xe4", 1},
+		{"\r\n", 2}, {"\n\r", 2}, {"\r\r", 2}, {"\n.", 2}, {"\r.", 2}, {"\n\n", 2},
+		{"\r\n.", 3}, {"\r\n..", 4}, {"\r\n.\r", 4}, {"\n.\n", 3}, {"\r.\r", 3},
+		{"\r\n.\n", 4}, {"\r\n.\r\n", 5}, {"\r\n.\rx", 5}, {"\r\n.\r\r\n", 6}};
+	static const size_t lines[] = {2, 3, 17, 64, 78, LONG + 2};
+
+	(void)state;
+	for (size_t line = 0; line < sizeof lines / sizeof *lines; line++)
+		for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+			for (size_t at = 0; at + forms[i].len <= LONG; at++) {
+				char text[LONG];
+				lines_fill(text, lines[line]);
+				memcpy(text + at, forms[i].at, forms[i].len);
+				assert_same_by_octets((struct slice){text, LONG}, false);
+				assert_same_by_octets((struct slice){text, LONG}, true);
+			}
+}
+
+static void a_piece_may_stand_where_it_is_kept(void **state)
+{
+	struct slice text = SLICE("..a\r\n.\rb\r\n...\r\n.\r\rc\rd\r\n.\r\nQUIT");
+
+	(void)state;
+	for (size_t first = 0; first <= text.len; first++)
+		for (size_t second = first; second <= text.len; second++) {
+			size_t cuts[] = {0, first, second, text.len}, used = 0;
+			struct body_reader wanted = read_cut(text, first, second, &used), reader;
+			struct text out = TEXT_GROWING;
+			struct slice left = SLICE_NONE;
+			assert_non_null(text_reserve(&out, text.len + 1));
+			text_clear(&out);
+			body_begin(&reader);
+			for (size_t i = 0; i < 3 && !reader.ended; i++) {
+				char *at = out.at + out.len + body_gap(&reader);
+				memcpy(at, text.at + cuts[i], cuts[i + 1] - cuts[i]);
+				left = (struct slice){at, cuts[i + 1] - cuts[i]};
+				body_read(&reader, &left, &out);
+			}
+			assert_true(reader.ended && wanted.ended);
+			assert_true(slice_is(text_slice(&out), text_slice(&shared)));
+			assert_true(slice_starts(slice_from(text, used), left));
+			text_free(&out);
+		}
+}
+
+static void a_dot_that_begins_a_line_is_stuffed_at_every_place(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at + 2 <= LONG; at++)
+		for (size_t cut = 0; cut <= LONG; cut += 7) {
+			char text[LONG];
+			struct text out = TEXT_GROWING;
+			bool at_start = true;
+			lines_fill(text, LONG + 2);
+			memcpy(text + at, "\n.", 2);
+			body_stuff(&out, (struct slice){text, cut}, &at_start);
+			body_stuff(&out, (struct slice){text + cut, LONG - cut}, &at_start);
+			assert_int_equal(out.len, LONG + 1);
+			assert_memory_equal(out.at, text, at + 1);
+			assert_memory_equal(out.at + at + 1, "..", 2);
+			assert_memory_equal(out.at + at + 3, text + at + 2, LONG - at - 2);
+			text_free(&out);
+		}
+}
+
 /* What chunks mean, found the slow way: all octets as they are, and the end of a last line. */
 static struct reference chunk_reference_of(struct slice s)
 {
 	struct reference r = {.ended = true, .used = s.len};
-	size_t line = 0;
 	bool start = true;
 
 	for (size_t i = 0; i < s.len; i++) {
@@ -339,8 +447,6 @@ static struct reference chunk_reference_of(struct slice s)
 		r.bare_lf |= s.at[i] == '\n' && !ends;
 		r.nul |= s.at[i] == '\0';
 		r.has_8bit |= (uint8_t)s.at[i] > 127;
-		line = ends ? 0 : line + !begins;
-		r.longest = line > r.longest ? line : r.longest;
 		start = ends;
 	}
 	if (!start)
@@ -403,6 +509,9 @@ int main(void)
 		cmocka_unit_test(an_octet_in_a_long_line_is_seen_at_every_place),
 		cmocka_unit_test(none_of_107_false_ends_of_data_ends_it),
 		cmocka_unit_test(the_published_smuggling_forms_end_nothing),
+		cmocka_unit_test(whatever_stands_in_long_lines_is_seen_at_every_place),
+		cmocka_unit_test(a_piece_may_stand_where_it_is_kept),
+		cmocka_unit_test(a_dot_that_begins_a_line_is_stuffed_at_every_place),
 		cmocka_unit_test(chunks_end_nowhere_and_are_noted_like_data),
 		cmocka_unit_test(what_is_stuffed_is_unstuffed_again),
 		cmocka_unit_test(what_follows_the_end_is_left_for_the_next_command),

@@ -117,6 +117,25 @@ static void put_utf8(struct text *text, struct slice s)
 	text_put(text, slice_part(s, from, s.len));
 }
 
+/* Names that mail has and iconv() has not. */
+static struct slice charset_known(struct slice charset)
+{
+	static const struct {
+		struct slice written, known;
+	} names[] = {{SLICE("unicode-1-1-utf-7"), SLICE("UTF-7")},
+		{SLICE("x-sjis"), SLICE("CP932")}, {SLICE("x-euc-jp"), SLICE("EUC-JP")},
+		{SLICE("ks_c_5601-1987"), SLICE("CP949")}, {SLICE("x-windows-949"), SLICE("CP949")},
+		{SLICE("x-gbk"), SLICE("GBK")}, {SLICE("iso-8859-8-i"), SLICE("ISO-8859-8")},
+		{SLICE("iso-2022-jp-ms"), SLICE("ISO-2022-JP-3")},
+		{SLICE("iso-2022-jp-1"), SLICE("ISO-2022-JP-2")},
+		{SLICE("x-mac-roman"), SLICE("MACINTOSH")}};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (slice_is_nocase(charset, names[i].written))
+			return names[i].known;
+	return charset;
+}
+
 /* iconv() needs names as C strings, and a "/" in them would be an instruction to it. */
 static bool charset_name(struct slice charset, char *name, size_t size)
 {
@@ -178,7 +197,7 @@ static iconv_t converter_of(struct slice octets, struct slice charset)
 
 	if (charset_is_plain(charset))
 		return iconv_open("UTF-8", has_iso_2022(octets) ? "ISO-2022-JP" : "WINDOWS-1252");
-	if (charset_name(charset, name, sizeof name))
+	if (charset_name(charset_known(charset), name, sizeof name))
 		converter = iconv_open("UTF-8", name);
 	if (converter == (iconv_t)-1 && !utf8_is_valid(octets))
 		converter = iconv_open("UTF-8", "WINDOWS-1252");

@@ -18,6 +18,9 @@ struct slice quoted_printable_decode(struct slice s, bool words, struct arena *a
 struct slice text_of_charset(struct slice octets, struct slice charset, struct arena *arena);
 /* Encoded words (RFC 2047) of an unfolded field undone. */
 struct slice words_decode(struct slice s, struct arena *arena);
+struct text;
+/* One character as UTF-8: a control as a blank, what is none as U+FFFD. */
+void point_put(struct text *text, uint32_t point);
 /* HTML as plain lines: markup dropped, references undone, blocks and <br> as line ends. */
 struct slice html_text(struct slice html, struct arena *arena);
 

@@ -246,6 +246,8 @@ static void walk_inside(struct walk *walk_, struct part *part, struct place plac
 			part->type = SLICE("text/plain");
 	} else if (type_holds_message(type)) {
 		place.messages++;
+		if (slice_starts(body, SLICE("From "))) /* of an mbox file, attached as it was */
+			(void)slice_cut(&body, '\n');
 		walk(walk_, body, place);
 	}
 }

@@ -89,6 +89,25 @@ static void wrong_and_missing_boundaries_are_lived_with(void **state)
 	assert_text(entity.parts[0].body, "just words\n");
 }
 
+static void the_separator_of_an_mbox_file_is_no_field_of_an_attached_mail(void **state)
+{
+	struct entity entity;
+
+	entity_read(SLICE("Content-Type: message/rfc822\n\nFrom bob@far.example Sat Nov 21 09:30\n"
+			  "Subject: inner\nContent-Type: text/html\n\nbody\n"),
+		*state, &entity);
+	assert_int_equal(entity.count, 2);
+	assert_text(field_text_of(&entity.parts[1].headers, SLICE("Subject"), 0, *state), "inner");
+	assert_true(part_is(&entity.parts[1], SLICE("text/html")));
+}
+
+static void charsets_have_names_of_mail_s_own(void **state)
+{
+	assert_text(text_of_charset(SLICE("bob+AEA-far"), SLICE("unicode-1-1-utf-7"), *state),
+		"bob@far");
+	assert_text(text_of_charset(SLICE("\x82\xa0"), SLICE("X-SJIS"), *state), "あ");
+}
+
 static void nesting_ends_at_its_limit(void **state)
 {
 	struct text deep = TEXT_GROWING;
@@ -200,6 +219,8 @@ int main(void)
 		cmocka_unit_test(parts_are_found_depth_first),
 		cmocka_unit_test(a_boundary_that_begins_with_another_ends_only_its_own_part),
 		cmocka_unit_test(wrong_and_missing_boundaries_are_lived_with),
+		cmocka_unit_test(the_separator_of_an_mbox_file_is_no_field_of_an_attached_mail),
+		cmocka_unit_test(charsets_have_names_of_mail_s_own),
 		cmocka_unit_test(nesting_ends_at_its_limit),
 		cmocka_unit_test(bodies_are_decoded_to_utf8),
 		cmocka_unit_test(encoded_words_are_decoded),

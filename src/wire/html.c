@@ -54,7 +54,7 @@ static size_t hidden_end(struct slice html, size_t at, struct slice tag)
 	return (size_t)(found - html.at) + (end.len == 3 ? 3 : 0);
 }
 
-static void put_point(struct text *text, uint32_t point)
+void point_put(struct text *text, uint32_t point)
 {
 	char raw[4];
 	size_t len = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
@@ -149,7 +149,7 @@ struct slice html_text(struct slice html, struct arena *arena)
 		if (c == '<') {
 			i = take_tag(&text, html, i);
 		} else if (reference) {
-			put_point(&text, point);
+			point_put(&text, point);
 			i += reference;
 		} else {
 			/* Line ends in HTML are blanks; those of markup alone are dropped. */
