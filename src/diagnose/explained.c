@@ -15,6 +15,11 @@ static const struct {
 	[INPUT_LOG] = {"log", SLICE("")},
 	[INPUT_VACATION] = {"vacation", SLICE("This is an automatic answer from the recipient, not "
 					      "a bounce: your mail arrived.")},
+	[INPUT_CHALLENGE] = {"challenge",
+		SLICE("This asks you to confirm something, most often that a person wrote your "
+		      "mail; it is not a bounce. Until you do, the mail may be held back.")},
+	[INPUT_RECEIPT] = {"receipt", SLICE("This is a receipt, not a bounce: your mail arrived "
+					    "and was opened, deleted or filed.")},
 	[INPUT_FEEDBACK] = {"feedback-report", SLICE("This is a complaint report, not a bounce: "
 						     "the mail arrived, and the recipient or "
 						     "their provider called it unwanted.")},
@@ -78,6 +83,7 @@ static struct explanation no_failure(const struct reading *reading)
 
 	return (struct explanation){
 		.cause = nothing ? CAUSE_UNCLEAR : CAUSE_NOT_A_BOUNCE,
+		.permanence_known = !nothing,
 		.actor = ACTOR_NOBODY,
 		.confidence = nothing ? CONFIDENCE_NONE : CONFIDENCE_HIGH,
 		.summary = kinds[reading->kind].summary,
@@ -199,6 +205,8 @@ static const char *fate_words(const struct failure *failure, const struct explan
 {
 	if (failure->fate == FATE_DELAYED)
 		return "not yet: the server tries again by itself";
+	if (!told->permanence_known)
+		return "not known whether for good: neither a code nor the words say so";
 	return told->permanent ? "for good: it is not tried again" : "for now: it may pass later";
 }
 

@@ -74,7 +74,10 @@ static void put_meaning(struct text *out, const struct explanation *told)
 {
 	json_put_text(out, SLICE("\"cause\":"), slice_of(cause_text(told->cause)));
 	json_put_text(out, SLICE(",\"actor\":"), slice_of(actor_text(told->actor)));
-	json_put_truth(out, SLICE(",\"permanent\":"), told->permanent);
+	if (told->permanence_known)
+		json_put_truth(out, SLICE(",\"permanent\":"), told->permanent);
+	else
+		text_put(out, SLICE(",\"permanent\":null"));
 }
 
 static void put_whole(struct text *out, const struct explained *explained)

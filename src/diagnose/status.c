@@ -191,8 +191,11 @@ static void tell_signin(struct text *out, const json_t *signin)
 
 	if (!number(signin, "signed_in") && !number(signin, "wrong") && !json_array_size(locked))
 		return;
-	text_format(out, "           %lld signed in, %lld wrong, %lld turned away for guessing\n",
+	text_format(out, "           %lld signed in, %lld wrong, %lld turned away for guessing",
 		number(signin, "signed_in"), number(signin, "wrong"), number(signin, "too_many"));
+	if (number(signin, "shut"))
+		text_format(out, ", %lld addresses not let in", number(signin, "shut"));
+	text_char(out, '\n');
 	for (size_t i = 0; i < json_array_size(locked); i++) {
 		const json_t *lock = json_array_get(locked, i);
 		text_put(out, SLICE("           locked  "));

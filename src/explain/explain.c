@@ -59,7 +59,12 @@ bool cause_find(struct slice text, enum cause *cause)
 
 /* ---- what the failure says, once for all conditions ---- */
 
-enum { PLACES_MAX = 64, REPORTED_LESS = 15 };
+enum {
+	PLACES_MAX = 64,
+	REPORTED_LESS = 15,
+	RANK_GUESSES =
+		40 /* words below it only hint: the report's prose says too much by the way */
+};
 
 struct question {
 	const struct failure *failure;
@@ -203,6 +208,8 @@ static void ask(const struct question *question, unsigned less, struct answer *a
 {
 	for (size_t i = 0; i < knowledge.when_count; i++) {
 		const struct knowledge_when *when = &knowledge.whens[i];
+		if (less && when->tests && when->rank < RANK_GUESSES)
+			continue;
 		unsigned rank = when->rank - (when->tests ? less : 0);
 		if (answer->when && rank < answer->rank)
 			continue;
@@ -216,6 +223,13 @@ static void ask(const struct question *question, unsigned less, struct answer *a
 }
 
 /* ---- the explanation ---- */
+
+/* Nothing says whether it is tried again: neither a code, nor what is known of the words. */
+static bool permanence_is_known(const struct failure *failure, enum cause cause)
+{
+	return failure->fate == FATE_DELAYED || failure->has_status || failure->reply_code ||
+	       cause != CAUSE_UNCLEAR;
+}
 
 static bool is_permanent(const struct failure *failure, const struct knowledge_entry *entry)
 {
@@ -264,6 +278,7 @@ static void tell(const struct answer *answer, const struct failure *failure, str
 		.cause = entry->cause,
 		.actor = entry->actor,
 		.permanent = is_permanent(failure, entry),
+		.permanence_known = permanence_is_known(failure, entry->cause),
 		.confidence = entry->confidence,
 		.summary = entry->summary,
 		.sender_steps = entry->steps[0],
@@ -285,6 +300,7 @@ static void tell_cause(enum cause cause, const struct failure *failure, struct e
 		.cause = cause,
 		.actor = row->actor,
 		.permanent = row->permanent && failure->fate != FATE_DELAYED,
+		.permanence_known = permanence_is_known(failure, cause),
 		.summary = row->summary,
 		.sender_steps = row->steps[0],
 		.sender_admin_steps = row->steps[1],
@@ -302,6 +318,11 @@ static struct slice what_is_needed(const struct failure *failure)
 			     "that came with these words.");
 	return SLICE("The meaning of these words at this server: its postmaster can tell, from the "
 		     "time and the words.");
+}
+
+static unsigned class_of(const struct failure *failure)
+{
+	return failure->has_status ? failure->status.class : failure->reply_code / 100;
 }
 
 static bool is_delivery(const struct failure *failure)
@@ -338,5 +359,7 @@ void explain_failure(const struct failure *failure, struct arena *arena, struct 
 		return;
 	}
 	tell_cause(CAUSE_UNCLEAR, failure, told);
+	if (failure->has_status || failure->reply_code)
+		told->permanent = failure->fate != FATE_DELAYED && class_of(failure) == 5;
 	told->needed = what_is_needed(failure);
 }

@@ -37,7 +37,7 @@ bool cause_find(struct slice text, enum cause *cause);
 struct explanation {
 	enum cause cause;
 	enum actor actor;
-	bool permanent;
+	bool permanent, permanence_known; /* known: a code or the meaning says so */
 	enum confidence confidence;
 	struct slice summary; /* one or two plain sentences */
 	/* What each can do, one step a line; empty where there is nothing to do for them. */

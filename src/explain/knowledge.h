@@ -8,8 +8,8 @@
 
 #include "explain/explain.h"
 
-/* Ids of words that are none: the beginning and end of a text, and any number. */
-enum { WORD_NONE = 0, WORD_BEGIN = 1, WORD_END = 2, WORD_NUMBER = 3 };
+/* Ids of words that are none: the beginning and end of a text, and any number; and of "not". */
+enum { WORD_NONE = 0, WORD_BEGIN = 1, WORD_END = 2, WORD_NUMBER = 3, WORD_NOT = 4 };
 enum {
 	STAGE_CONNECT = 1,
 	STAGE_HELO = 2,
@@ -20,11 +20,13 @@ enum {
 	STAGE_DATA = 64
 };
 
-/* Open addressing by hash: a word, or how words begin ("exceed~"). id 0: a free place. */
+/* Open addressing by hash: a word, or how words begin ("exceed~"). id 0: a free place. Words that
+ * mean the same have one id. */
 struct knowledge_word {
 	uint64_t hash;
 	uint16_t id;
 	bool stem;
+	bool negated; /* "doesn't": id is that of "does", and "not" follows */
 };
 /* Patterns are a tree of words. key: node << 16 | word; node 0: a free place. */
 struct knowledge_edge {

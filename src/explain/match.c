@@ -69,15 +69,15 @@ static uint64_t hash_add(uint64_t hash, unsigned char byte)
 	return (hash ^ byte) * 0x100000001b3u;
 }
 
-/* Ids of the word, or of the stem, that hashes so. */
-static uint16_t word_find(uint64_t hash, bool stem)
+/* The word, or the stem, that hashes so; one with the id WORD_NONE if there is none. */
+static const struct knowledge_word *word_find(uint64_t hash, bool stem)
 {
-	size_t mask = knowledge.word_slots - 1;
+	size_t mask = knowledge.word_slots - 1, at = (size_t)hash & mask;
 
-	for (size_t at = (size_t)hash & mask; knowledge.words[at].id; at = (at + 1) & mask)
-		if (knowledge.words[at].hash == hash && knowledge.words[at].stem == stem)
-			return knowledge.words[at].id;
-	return WORD_NONE;
+	while (knowledge.words[at].id &&
+		(knowledge.words[at].hash != hash || knowledge.words[at].stem != stem))
+		at = (at + 1) & mask;
+	return &knowledge.words[at];
 }
 
 struct word_reading {
@@ -104,12 +104,32 @@ static void word_character(
 		reading->hash = hash_add(reading->hash, folded[i]);
 	reading->digits = reading->digits && size == 1 && ascii_is_digit((char)at[0]);
 	if (++reading->characters >= 2)
-		word_id_add(word, reading, word_find(reading->hash, true));
+		word_id_add(word, reading, word_find(reading->hash, true)->id);
+}
+
+static void word_add(struct match *match, uint16_t id, size_t begin, size_t end)
+{
+	match->words[match->count++] =
+		(struct match_word){.ids = {id}, .begin = (uint16_t)begin, .end = (uint16_t)end};
+}
+
+/* "doesn't" is read as "does not". */
+static void word_finish(struct match *match, struct match_word *word, struct word_reading *reading)
+{
+	const struct knowledge_word *known = word_find(reading->hash, false);
+
+	if (reading->digits)
+		word_id_add(word, reading, WORD_NUMBER);
+	word_id_add(word, reading, known->id);
+	if (known->negated)
+		word_add(match, WORD_NOT, word->begin, word->end);
 }
 
 /* Reads one word that begins at `at`; gives where it ends. */
-static size_t word_read(struct slice text, size_t at, struct match_word *word)
+static size_t word_read(struct match *match, size_t at)
 {
+	struct slice text = match->text;
+	struct match_word *word = &match->words[match->count++];
 	struct word_reading reading = {.hash = 0xcbf29ce484222325u, .digits = true};
 	enum part part = PART_WORD;
 	size_t size = 0;
@@ -127,9 +147,7 @@ static size_t word_read(struct slice text, size_t at, struct match_word *word)
 		}
 	}
 	word->end = (uint16_t)at;
-	if (reading.digits)
-		word_id_add(word, &reading, WORD_NUMBER);
-	word_id_add(word, &reading, word_find(reading.hash, false));
+	word_finish(match, word, &reading);
 	return at;
 }
 
@@ -160,25 +178,31 @@ static size_t address_end(struct slice text, size_t at)
 	return end;
 }
 
+/* What was said begins behind the codes and the address that it is said about, so there is a
+ * second beginning. */
 static void words_cut(struct match *match)
 {
 	struct slice text = match->text;
+	bool leading = true;
 
-	match->words[match->count++] = (struct match_word){.ids = {WORD_BEGIN}};
-	for (size_t at = 0, size; at < text.len && match->count < MATCH_WORDS_MAX - 1;) {
+	word_add(match, WORD_BEGIN, 0, 0);
+	for (size_t at = 0, size; at < text.len && match->count < MATCH_WORDS_MAX - 3;) {
 		enum part part = part_of(text, at, &size);
 		size_t end = address_end(text, at);
 		if (end > at) {
-			match->words[match->count++] =
-				(struct match_word){.begin = (uint16_t)at, .end = (uint16_t)end};
+			word_add(match, WORD_NONE, at, end);
 			at = end;
-		} else if (part == PART_WORD || part == PART_ALONE)
-			at = word_read(text, at, &match->words[match->count++]);
-		else
+		} else if (part == PART_WORD || part == PART_ALONE) {
+			if (leading && !ascii_is_digit(text.at[at])) {
+				if (match->count > 1)
+					word_add(match, WORD_BEGIN, at, at);
+				leading = false;
+			}
+			at = word_read(match, at);
+		} else
 			at += size;
 	}
-	match->words[match->count++] = (struct match_word){
-		.ids = {WORD_END}, .begin = (uint16_t)text.len, .end = (uint16_t)text.len};
+	word_add(match, WORD_END, text.len, text.len);
 }
 
 /* ---- the tree ---- */

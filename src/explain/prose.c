@@ -25,8 +25,41 @@ static bool is_rule(const struct line *line)
 	       (is_drawn(slice_from(raw, raw.len - 3)) || line->text.len < 80) && !line->strength;
 }
 
+/* What is said to be polite says nothing of the reason. */
+static bool is_courtesy(struct slice text)
+{
+	static const char *const beginnings[] = {"please ", "if you ", "for further",
+		"for assistance", "for more ", "for help", "you can ", "you may ", "thank",
+		"regards", "hi.", "hello", "dear ", "this message was created automatically",
+		"this is an automat", "i'm sorry to have", "do not reply", "we apologi",
+		"contact your", "bitte "};
+
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+		if (slice_starts_nocase(text, slice_of(beginnings[i])))
+			return true;
+	return false;
+}
+
+/* Whether each of several recipients closes its paragraph, with the reason above it. */
+static bool reasons_stand_above(const struct page *page)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < page->count; i++) {
+		if (page->lines[i].strength != ON_ITS_OWN)
+			continue;
+		struct slice above = i ? page->lines[i - 1].text : SLICE_NONE;
+		struct slice below = i + 1 < page->count ? page->lines[i + 1].text : SLICE_NONE;
+		if (!above.len || below.len || page->lines[i - 1].strength ||
+			above.at[above.len - 1] == ':' || is_rule(&page->lines[i - 1]))
+			return false;
+		count++;
+	}
+	return count > 1;
+}
+
 /* The words behind the recipient up to the next one, a rule, or the end of the paragraph. */
-static struct slice block_of(const struct page *page, size_t at, enum strength strength)
+static struct slice block_of(struct page *page, size_t at, enum strength strength)
 {
 	struct text words = TEXT_GROWING;
 	struct slice rest = slice_trim(page->lines[at].rest);
@@ -39,8 +72,10 @@ static struct slice block_of(const struct page *page, size_t at, enum strength s
 	if (slice_starts(rest, SLICE("<mailto:")))
 		rest = SLICE_NONE;
 	text_put(&words, rest);
+	if (strength == ON_ITS_OWN && rest.len)
+		page->lines[at].owner = page->lines[at].recipient;
 	for (size_t i = at + 1; i < page->count && words.len < WORDS_MOST; i++) {
-		const struct line *line = &page->lines[i];
+		struct line *line = &page->lines[i];
 		if (line->strength >= strength && strength == ON_ITS_OWN &&
 			!slice_is_nocase(line->recipient, page->lines[at].recipient))
 			break;
@@ -48,117 +83,17 @@ static struct slice block_of(const struct page *page, size_t at, enum strength s
 		bool announced = words.len && words.at[words.len - 1] == ':';
 		if (line->text.len == 0 && ((words.len && !announced) || ++blanks > 3))
 			break;
-		if (is_rule(line))
+		if (is_rule(line) || (is_courtesy(line->text) && !words_have_code(line->text)))
 			break;
 		if (words.len)
 			text_char(&words, ' ');
 		text_put(&words, line->text);
+		if (strength == ON_ITS_OWN)
+			line->owner = page->lines[at].recipient;
 	}
 	struct slice made = squeezed(text_slice(&words), page->scene->arena);
 	text_free(&words);
 	return made;
-}
-
-static bool has_code(struct slice words)
-{
-	struct enhanced status;
-
-	return reply_code_find(words) || status_find(words, &status);
-}
-
-/* ---- the transcript ---- */
-
-/* Lines that are a server's own words: "<<< 550 …", "550 5.1.1 …", "(reason: 550 …)". */
-static struct slice reply_of(struct slice text)
-{
-	static const char *const labels[] = {"<<<", "(reason:", "reason:", "diagnostic code:",
-		"diagnostic information:", "error-text:", "received >>>", "smtp;",
-		"the reason:", "server message", "error:", "response:", "session transcript:", "#"};
-
-	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-		if (slice_starts_nocase(text, slice_of(labels[i])))
-			return slice_trim(slice_from(text, slice_of(labels[i]).len));
-	if (text.len > 4 && (text.at[0] == '4' || text.at[0] == '5') &&
-		reply_code_find(slice_part(text, 0, 4)))
-		return text;
-	return SLICE_NONE;
-}
-
-/* Sendmail's last words on what happened to it as a client say nothing of the cause. */
-static bool is_follow_up(struct slice reply)
-{
-	static const char *const words[] = {"Need RCPT", "need rcpt", "Service unavailable",
-		"No valid recipients", "no valid recipients", "Remote protocol error", NULL};
-
-	return has_one_of(reply, words);
-}
-
-/* A line with a code in the middle of it, with what follows it in its paragraph. */
-static struct slice coded_line(const struct page *page)
-{
-	struct text words = TEXT_GROWING;
-	size_t at = 0;
-
-	while (at < page->count && !has_code(page->lines[at].text))
-		at++;
-	for (size_t i = at; i < page->count && page->lines[i].text.len && words.len < WORDS_MOST;
-		i++) {
-		text_put(&words, page->lines[i].text);
-		text_char(&words, ' ');
-	}
-	struct slice made = arena_slice(page->scene->arena, text_slice(&words));
-	text_free(&words);
-	return made;
-}
-
-/* "mail.local: unknown user: x" and below "554 <x@far.example>... Service unavailable". */
-static struct slice with_line_above(const struct page *page, size_t at, struct slice reply)
-{
-	struct slice above = at ? page->lines[at - 1].text : SLICE_NONE;
-
-	if (!is_follow_up(reply) || !above.len || reply_of(above).len ||
-		page->lines[at - 1].strength ||
-		slice_starts(page->lines[at - 1].raw, SLICE(">>>")) ||
-		slice_starts(page->lines[at - 1].raw, SLICE("---")))
-		return reply;
-	return arena_format(page->scene->arena, "%.*s %.*s", SLICE_ARGS(above), SLICE_ARGS(reply));
-}
-
-/* "<<< 501 no access from you" and below "554 <x@far.example>... Remote protocol error": the words
- * of the server on the line above are the reason, those below only say for whom. */
-static struct slice answer_behind(const struct page *page, size_t at, struct slice reply)
-{
-	struct slice above = at ? page->lines[at - 1].raw : SLICE_NONE;
-	struct slice said = reply_of(page->lines[at ? at - 1 : 0].text);
-
-	return is_follow_up(reply) && slice_starts(above, SLICE("<<<")) && has_code(said) ? said
-											  : reply;
-}
-
-/* The first reply of refusal in the page, or the first that names `recipient`. */
-static struct slice transcript_of(const struct page *page, struct slice recipient)
-{
-	struct slice found = SLICE_NONE, labelled = SLICE_NONE, last = SLICE_NONE;
-
-	for (size_t i = 0; i < page->count; i++) {
-		struct slice reply = reply_of(page->lines[i].text);
-		if (!reply.len)
-			continue;
-		if (!has_code(reply)) {
-			fill(&labelled, reply);
-			continue;
-		}
-		struct slice answer = answer_behind(page, i, reply);
-		if (recipient.len && !is_follow_up(answer) &&
-			find_nocase(reply, recipient) != SIZE_MAX)
-			return answer;
-		last = with_line_above(page, i, reply);
-		if (!is_follow_up(reply))
-			fill(&found, reply);
-	}
-	if (!found.len && !last.len)
-		found = coded_line(page);
-	return found.len ? found : last.len ? last : labelled;
 }
 
 /* ---- recipients ---- */
@@ -182,7 +117,9 @@ static struct slice whole_of(const struct page *page)
 		if (words.len > 20 &&
 			slice_starts(line, SLICE("____"))) /* a signature of a filter */
 			break;
-		text_put(&words, is_rule(&page->lines[i]) ? SLICE_NONE : line);
+		if (is_rule(&page->lines[i]) || is_courtesy(line))
+			continue;
+		text_put(&words, line);
 		text_char(&words, ' ');
 	}
 	struct slice made = squeezed(text_slice(&words), page->scene->arena);
@@ -190,38 +127,70 @@ static struct slice whole_of(const struct page *page)
 	return made;
 }
 
-/* In a transcript: the reply on the line, or the one to the command on it. */
-static struct slice reply_at(const struct page *page, size_t at)
+/* How much of a server's answer is in it. */
+static unsigned code_weight(struct slice words)
 {
-	bool command = has_nocase(page->lines[at].text, "RCPT TO");
+	struct enhanced status;
 
-	for (size_t i = at; i < page->count && i <= at + (command ? 3 : 0); i++) {
-		struct slice reply = reply_of(page->lines[i].text);
-		if (has_code(reply))
-			return answer_behind(page, i, reply);
+	return (reply_code_find(words) ? 2 : 0) + status_find(words, &status);
+}
+
+static struct slice joined(const struct page *page, struct slice first, struct slice second)
+{
+	return squeezed(arena_format(page->scene->arena, "%.*s %.*s", SLICE_ARGS(first),
+				SLICE_ARGS(second)),
+		page->scene->arena);
+}
+
+/* The paragraph above the recipient. */
+static struct slice reason_above(struct page *page, size_t at)
+{
+	size_t from = at;
+	struct text words = TEXT_GROWING;
+
+	while (from && page->lines[from - 1].text.len && !is_rule(&page->lines[from - 1]))
+		from--;
+	for (; from < at; from++) {
+		page->lines[from].owner = page->lines[at].recipient;
+		text_put(&words, page->lines[from].text);
+		text_char(&words, ' ');
 	}
-	return SLICE_NONE;
+	struct slice made = squeezed(text_slice(&words), page->scene->arena);
+	text_free(&words);
+	return made;
+}
+
+/* What is said about the recipient on that line. */
+static struct slice said_about(struct page *page, size_t at, enum strength strength)
+{
+	const struct line *line = &page->lines[at];
+	struct slice reply = strength < ON_ITS_OWN ? reply_at(page, at) : SLICE_NONE;
+
+	if (page->reasons_above && strength == ON_ITS_OWN)
+		return reason_above(page, at);
+	if (reply.len)
+		return squeezed(reply, page->scene->arena);
+	struct slice block = block_of(page, at, strength);
+	if (strength < ON_ITS_OWN)
+		return joined(page, line->text, block);
+	/* "Unknown user: bob@far.example" */
+	if (tells(line->label, SENSE_FAILURE) && !words_have_code(block))
+		return joined(page, line->label, block);
+	return block;
 }
 
 static void recipient_read(struct page *page, size_t at, enum strength strength)
 {
 	const struct line *line = &page->lines[at];
 	struct failure *failure = failure_of(page->scene, line->recipient);
-	struct slice reply = strength < ON_ITS_OWN ? reply_at(page, at) : SLICE_NONE;
-	struct slice block;
 
 	if (!failure)
 		return;
-	if (reply.len)
-		block = squeezed(reply, page->scene->arena);
-	else
-		block = block_of(page, at, strength);
-	if (strength < ON_ITS_OWN && !reply.len)
-		block = squeezed(arena_format(page->scene->arena, "%.*s %.*s",
-					 SLICE_ARGS(line->text), SLICE_ARGS(block)),
-			page->scene->arena);
-	if (!failure->reported.len || (has_code(block) && !has_code(failure->reported)))
-		failure->reported = block;
+	if (!slice_is_nocase(line->original, failure->recipient))
+		fill(&failure->original_recipient, line->original);
+	struct slice said = said_about(page, at, strength);
+	if (!failure->reported.len || code_weight(said) > code_weight(failure->reported))
+		failure->reported = said;
 }
 
 /* Some write the code on a line of its own, behind what it is about. */
@@ -231,9 +200,7 @@ static struct slice with_reported(
 	for (size_t i = 0; i < reply.len; i++)
 		if (ascii_is_alpha(reply.at[i]))
 			return squeezed(reply, page->scene->arena);
-	return squeezed(arena_format(page->scene->arena, "%.*s %.*s", SLICE_ARGS(reply),
-				SLICE_ARGS(reported)),
-		page->scene->arena);
+	return joined(page, reply, reported);
 }
 
 /* "(reason: 550 Host unknown)", and below "550 5.1.2 <user@far.example>... Host unknown". */
@@ -248,16 +215,30 @@ static void take_status(struct failure *failure, struct slice transcript)
 	failure->has_status = status_find(transcript, &failure->status);
 }
 
+/* Some tell the reason first and the recipient below it, who is then the only one. */
+static void reason_above_take(const struct page *page)
+{
+	struct reading *reading = page->scene->reading;
+	struct failure *failure = &reading->failures[0];
+
+	if (reading->failure_count != 1 || words_have_code(failure->words) ||
+		words_have_code(failure->reported))
+		return;
+	fill(&failure->words, failure->reported);
+	failure->reported = whole_of(page);
+}
+
 /* A recipient of whom nothing is said shares the words of the next; else the transcript speaks. */
 static void words_share(struct page *page)
 {
 	struct reading *reading = page->scene->reading;
 	struct slice next = SLICE_NONE;
 
+	owners_settle(page);
 	for (size_t i = reading->failure_count; i-- > 0;) {
 		struct failure *failure = &reading->failures[i];
 		struct slice transcript = transcript_of(page, failure->recipient);
-		bool told = has_code(failure->words) || has_code(failure->reported);
+		bool told = words_have_code(failure->words) || words_have_code(failure->reported);
 		if (!told && transcript.len && failure->words.len < 20)
 			failure->words = with_reported(page, transcript, failure->reported);
 		take_status(failure, transcript);
@@ -265,6 +246,7 @@ static void words_share(struct page *page)
 			failure->reported = next.len ? next : whole_of(page);
 		next = failure->reported;
 	}
+	reason_above_take(page);
 }
 
 /* Whether the fields for machines have named it already. */
@@ -300,6 +282,31 @@ void prose_read_nameless(struct scene *scene, struct slice prose)
 	failure->words = squeezed(transcript_of(&page, SLICE_NONE), scene->arena);
 }
 
+bool prose_read_guess(struct scene *scene, struct slice prose)
+{
+	struct page page = {.scene = scene};
+	struct slice only = SLICE_NONE;
+
+	page_read(&page, slice_part(prose, 0, original_find(prose)));
+	for (size_t i = 0; i < page.count; i++) {
+		struct slice recipient = page.lines[i].recipient;
+		if (page.lines[i].strength == NO_RECIPIENT || slice_is_nocase(recipient, only))
+			continue;
+		if (only.len)
+			return false;
+		only = recipient;
+	}
+	return only.len && failure_of(scene, only);
+}
+
+bool prose_sets_recipient_apart(struct scene *scene, struct slice prose)
+{
+	struct page page = {.scene = scene};
+
+	page_read(&page, slice_part(prose, 0, original_find(prose)));
+	return strongest(&page) == ON_ITS_OWN;
+}
+
 bool prose_read(struct scene *scene, struct slice prose)
 {
 	struct page page = {.scene = scene};
@@ -310,6 +317,8 @@ bool prose_read(struct scene *scene, struct slice prose)
 	enum strength strength = named ? ON_ITS_OWN : strongest(&page);
 	if (strength == PERHAPS)
 		return false;
+	page.reasons_above = reasons_stand_above(&page);
+	replies_assign(&page);
 	for (size_t i = 0; i < page.count; i++) {
 		const struct line *line = &page.lines[i];
 		if (line->strength == strength && strength > NO_RECIPIENT &&

@@ -92,11 +92,12 @@ static void reply_read(struct scene *scene, struct slice text)
 
 static bool says_something(struct slice text)
 {
+	struct enhanced status;
 	size_t letters = 0;
 
 	for (size_t i = 0; i < text.len && letters < 3; i++)
 		letters += ascii_is_alpha(text.at[i]) || (uint8_t)text.at[i] >= 0x80;
-	return letters == 3 || reply_code_find(text);
+	return letters == 3 || reply_code_find(text) || status_find(text, &status);
 }
 
 static void text_read(struct scene *scene, struct slice text)

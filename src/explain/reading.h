@@ -16,6 +16,8 @@ enum input_kind {
 	INPUT_WINDOW,    /* a mail program's error window */
 	INPUT_LOG,       /* a line of a mail server's log */
 	INPUT_VACATION,  /* not bounces: */
+	INPUT_CHALLENGE, /* somebody asks for a confirmation */
+	INPUT_RECEIPT,   /* RFC 8098: read, or deleted unread */
 	INPUT_FEEDBACK,  /* RFC 5965 */
 	INPUT_DELIVERED, /* a report of success */
 	INPUT_ORDINARY_MAIL

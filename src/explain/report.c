@@ -5,6 +5,7 @@
  */
 #include "base/text.h"
 #include "explain/inside.h"
+#include "wire/decode.h"
 
 struct group {
 	struct slice original, final, action, status, remote, diagnostic, attempted, until,
@@ -17,26 +18,91 @@ struct fields {
 	struct group group;
 	struct slice *last; /* where a continuation line goes */
 	bool blank_before;  /* an empty line since the last field */
+	bool spaced;        /* and one before that: they stand between the fields of a group */
 	bool any;
 };
 
 /* ---- one value ---- */
 
-/* "rfc822; user@example.org" without its type. */
+/* "rfc822; user@example.org" without its type, which is a word and no answer of a server. */
 static struct slice without_type(struct slice value)
 {
-	size_t end = slice_find(slice_part(value, 0, 20), ';');
+	size_t end = slice_find(slice_part(value, 0, 24), ';');
+	struct slice type = slice_trim(slice_part(value, 0, end));
 
-	return slice_trim(end == SIZE_MAX ? value : slice_from(value, end + 1));
+	if (end == SIZE_MAX || (type.len && ascii_is_digit(type.at[0])))
+		return slice_trim(value);
+	for (size_t i = 0; i < type.len; i++)
+		if (!ascii_is_alnum(type.at[i]) && !slice_has(SLICE("-_."), type.at[i]))
+			return slice_trim(value);
+	return slice_trim(slice_from(value, end + 1));
 }
 
-/* RFC 6533 3: "\x{2603}" in utf-8 addresses stays as it is; it is still one name for one mailbox.
- */
-static struct slice address_of(struct slice value)
+static int hex_of(struct slice digits)
 {
-	struct slice address = without_type(value);
+	int value = 0;
+
+	for (size_t i = 0; i < digits.len && i < 6; i++) {
+		char c = ascii_lower(digits.at[i]);
+		if (!ascii_is_digit(c) && !(c >= 'a' && c <= 'f'))
+			return -1;
+		value = value << 4 | (ascii_is_digit(c) ? c - '0' : c - 'a' + 10);
+	}
+	return digits.len ? value : -1;
+}
+
+/* RFC 6533 3: "b\x{F6}b@far.example" where the report had to be in ASCII. */
+static struct slice without_escapes(struct slice s, struct arena *arena)
+{
+	struct text text = TEXT_GROWING;
+
+	if (find_nocase(s, SLICE("\\x{")) == SIZE_MAX)
+		return s;
+	for (size_t i = 0; i < s.len; i++) {
+		struct slice rest = slice_from(s, i);
+		size_t end = slice_starts(rest, SLICE("\\x{")) ? slice_find(rest, '}') : SIZE_MAX;
+		int point = end == SIZE_MAX ? -1 : hex_of(slice_part(rest, 3, end));
+		if (point > ' ')
+			point_put(&text, (uint32_t)point);
+		else
+			text_char(&text, s.at[i]);
+		i += point > ' ' ? end : 0;
+	}
+	struct slice made = arena_slice(arena, text_slice(&text));
+	text_free(&text);
+	return made;
+}
+
+/* X.400 and its kin with an Internet address inside: "/DD.RFC-822=bob(a)far.example/O=gate/",
+ * "DDA:SMTP=bob@far.example; on". RFC 2156 4.3 and 5.1 have the letters in brackets. */
+static struct slice address_inside(struct slice s, struct arena *arena)
+{
+	size_t at = find_nocase(s, SLICE("RFC-822=")), smtp = find_nocase(s, SLICE("SMTP="));
+	size_t begin = at != SIZE_MAX ? at + 8 : smtp != SIZE_MAX ? smtp + 5 : s.len;
+	struct slice value = slice_from(s, begin);
+	struct text text = TEXT_GROWING;
+
+	value = slice_cut(&value, '/');
+	value = slice_cut(&value, ';');
+	for (size_t i = 0; i < value.len; i++) {
+		struct slice three = slice_part(value, i, i + 3);
+		bool letter = slice_is_nocase(three, SLICE("(a)"));
+		text_char(&text, letter ? '@' : value.at[i]);
+		i += letter ? 2 : 0;
+	}
+	struct slice made = arena_slice(arena, text_slice(&text));
+	text_free(&text);
+	return is_address(made) ? made : SLICE_NONE;
+}
+
+static struct slice address_of(struct slice value, struct arena *arena)
+{
+	struct slice address = without_escapes(without_type(value), arena);
+	struct slice inside = slice_has(address, '=') ? address_inside(address, arena) : SLICE_NONE;
 	struct mention mention;
 
+	if (inside.len)
+		return inside;
 	if (address_find(address, 0, &mention) && !slice_starts(address, SLICE("@")))
 		return mention.address;
 	if (address.len > 1 && address.at[0] == '<' && address.at[address.len - 1] == '>')
@@ -87,17 +153,36 @@ static struct slice comment_of(struct slice status)
 		       : slice_part(status, open + 1, close);
 }
 
+/* A success that goes with a failure is a mistake of the server that wrote it. */
+static bool status_take(struct slice value, struct failure *failure)
+{
+	bool failed = failure->fate == FATE_FAILED || failure->fate == FATE_DELAYED;
+
+	return failed ? status_find(value, &failure->status)
+		      : status_of_field(value, &failure->status);
+}
+
+/* Some write the answer where the status belongs: "Status: 553 too big". */
+static struct slice words_of(const struct group *group)
+{
+	if (group->diagnostic.len)
+		return without_type(group->diagnostic);
+	return reply_code_at(group->status, 0) ? group->status : comment_of(group->status);
+}
+
 static void group_end(struct fields *fields)
 {
 	struct group *group = &fields->group;
 	struct scene *scene = fields->scene;
-	struct slice final = address_of(group->final), original = address_of(group->original);
+	struct slice final = address_of(group->final, scene->arena);
+	struct slice original = address_of(group->original, scene->arena);
+	bool odd = slice_starts_nocase(final, SLICE("IMCEA")) && names_mailbox(original);
 	struct failure *failure;
 
 	if (!group->started)
 		return;
-	/* X.400 and other names: the address the sender wrote is more use. */
-	if (names_mailbox(final))
+	/* X.400, Exchange's own and other names: the address the sender wrote is more use. */
+	if (names_mailbox(final) && !odd)
 		failure = failure_of(scene, final);
 	else
 		failure = failure_of(scene, names_mailbox(original) ? original : SLICE_NONE);
@@ -107,10 +192,8 @@ static void group_end(struct fields *fields)
 		if (!slice_is_nocase(final, failure->recipient))
 			failure->final_recipient = final;
 		failure->fate = fate_of(group->action, group->status);
-		failure->has_status = status_find(group->status, &failure->status);
-		failure->words = squeezed(group->diagnostic.len ? without_type(group->diagnostic)
-								: comment_of(group->status),
-			scene->arena);
+		failure->has_status = status_take(group->status, failure);
+		failure->words = squeezed(words_of(group), scene->arena);
 		fill(&failure->remote_mta, host_of(group->remote));
 		failure->when = group->attempted;
 		failure->next_attempt = group->until;
@@ -168,7 +251,8 @@ static bool group_is_over(const struct fields *fields, const struct slice *field
 		return false;
 	if (field->len)
 		return true;
-	return fields->blank_before && named && (names || (group->action.len && group->status.len));
+	return fields->blank_before && named &&
+	       (names || (!fields->spaced && group->action.len && group->status.len));
 }
 
 static void field_take(struct fields *fields, struct slice name, struct slice value)
@@ -184,6 +268,7 @@ static void field_take(struct fields *fields, struct slice name, struct slice va
 		fields->group.started |= group_fields[i].opens;
 		fields->any |= group_fields[i].opens;
 		fields->last = field;
+		fields->spaced = fields->blank_before;
 		fields->blank_before = false;
 		return;
 	}
@@ -238,7 +323,7 @@ bool report_read(struct scene *scene, struct slice text)
 	group_end(&fields);
 	struct reading *reading = scene->reading;
 	reading->reporting_mta = host_of(reading->reporting_mta);
-	reading->envelope_sender = address_of(reading->envelope_sender);
+	reading->envelope_sender = address_of(reading->envelope_sender, scene->arena);
 	reading->truncated |= text.len > 0;
 	return fields.any;
 }

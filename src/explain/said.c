@@ -1,142 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands in one failure's words: reply code, status, who spoke, to which command. The contract
+/* What one failure's words say: who spoke, to which command, with which codes. The contract
  * is in inside.h. */
 #include "base/text.h"
 #include "explain/inside.h"
-
-/* ---- codes ---- */
-
-static bool is_code_edge(char c)
-{
-	return !ascii_is_alnum(c) && c != '.' && c != '/' && c != '@' && c != '_';
-}
-
-/* Three digits that are a reply code of refusal (RFC 5321 4.2.1) and not a part of something. */
-static unsigned code_at(struct slice text, size_t i)
-{
-	const char *c = text.at + i;
-
-	if (i + 3 > text.len || (c[0] != '4' && c[0] != '5') || c[1] < '0' || c[1] > '7' ||
-		!ascii_is_digit(c[2]))
-		return 0;
-	if (i && !is_code_edge(text.at[i - 1]))
-		return 0;
-	if (i + 3 < text.len) {
-		char next = c[3];
-		bool sentence = next == '.' && (i + 4 == text.len || text.at[i + 4] == ' ');
-		if (!is_code_edge(next) && next != '/' && !sentence)
-			return 0;
-	}
-	return (unsigned)(c[0] - '0') * 100 + (unsigned)(c[1] - '0') * 10 + (unsigned)(c[2] - '0');
-}
-
-/* What comes before a code in prose: "said: 550". A bare number elsewhere may be anything. */
-static bool code_is_introduced(struct slice text, size_t i)
-{
-	while (i && slice_has(SLICE(" \"'<(#["), text.at[i - 1]))
-		i--;
-	return i == 0 || slice_has(SLICE(":;,>="), text.at[i - 1]);
-}
-
-/* "550 5.1.1", "550-5.1.1", "550 <user@…". */
-static bool code_is_followed(struct slice text, size_t i)
-{
-	struct slice rest = slice_part(text, i + 3, i + 12);
-	struct enhanced status;
-
-	while (rest.len && slice_has(SLICE(" -#"), rest.at[0]))
-		rest = slice_from(rest, 1);
-	return slice_starts(rest, SLICE("<")) || status_find(rest, &status);
-}
-
-unsigned reply_code_find(struct slice text)
-{
-	unsigned any = 0, found;
-
-	for (size_t i = 0; i < text.len; i++) {
-		found = text.at[i] == '4' || text.at[i] == '5' ? code_at(text, i) : 0;
-		if (!found)
-			continue;
-		if (code_is_introduced(text, i) || code_is_followed(text, i))
-			return found;
-		/* After the name of a host or a verb: "mx.example said 550 No such user". */
-		bool blank =
-			i && text.at[i - 1] == ' ' && i + 3 < text.len && text.at[i + 3] == ' ';
-		if (!any && blank && !has_nocase(slice_part(text, i + 3, i + 12), "byte") &&
-			!has_nocase(slice_part(text, i + 3, i + 12), "second"))
-			any = found;
-	}
-	return any;
-}
-
-/* A number of at most three digits at *at; moves on behind it. */
-static bool number_take(struct slice text, size_t *at, uint16_t *number)
-{
-	size_t begin = *at;
-	unsigned value = 0;
-
-	for (; *at < text.len && *at - begin < 4 && ascii_is_digit(text.at[*at]); ++*at)
-		value = value * 10 + (unsigned)(text.at[*at] - '0');
-	*number = (uint16_t)value;
-	return *at > begin && *at - begin <= 3;
-}
-
-/* RFC 3463 2: class "." subject "." detail. Neither an IP address nor a version. */
-static bool status_at(struct slice text, size_t i, struct enhanced *status)
-{
-	struct enhanced read = {.class = (uint8_t)(text.at[i] - '0')};
-	size_t at = i + 2;
-
-	if (i && (ascii_is_alnum(text.at[i - 1]) || slice_has(SLICE("./@-"), text.at[i - 1])) &&
-		!(i > 3 && text.at[i - 1] == '-' && code_at(text, i - 4)))
-		return false;
-	if (!number_take(text, &at, &read.subject) || at == text.len || text.at[at] != '.')
-		return false;
-	at++;
-	if (!number_take(text, &at, &read.detail))
-		return false;
-	if (at + 1 < text.len && text.at[at] == '.' && ascii_is_digit(text.at[at + 1]))
-		return false;
-	if (at < text.len && (ascii_is_alnum(text.at[at]) || text.at[at] == '/'))
-		return false;
-	*status = read;
-	return true;
-}
-
-bool status_is_vague(struct enhanced status)
-{
-	return status.subject == 0 && status.detail == 0;
-}
-
-/* How much a status says: nothing, the class, the subject, or all of it. That time ran out (RFC
- * 3463 X.4.7) says less than why it did. */
-static unsigned status_weight(struct enhanced status)
-{
-	if (status.class == 0)
-		return 0;
-	if (status_is_vague(status))
-		return 1;
-	if (status.subject == 4 && status.detail == 7)
-		return 2;
-	return status.detail == 0 ? 3 : 4;
-}
-
-bool status_find(struct slice text, struct enhanced *status)
-{
-	struct enhanced found;
-	unsigned most = 0;
-
-	for (size_t i = 0; i + 4 < text.len && most < 3; i++) {
-		char c = text.at[i];
-		if ((c != '4' && c != '5') || text.at[i + 1] != '.' || !status_at(text, i, &found))
-			continue;
-		if (status_weight(found) > most) {
-			most = status_weight(found);
-			*status = found;
-		}
-	}
-	return most > 0;
-}
 
 /* ---- who spoke, and to which command ---- */
 
@@ -220,13 +86,19 @@ static const char *const introductions[] = {"said: ", "Remote Server returned '"
 	"server response was: ", "server message ",
 	"responded with failure: ", "SMTP diagnostic: ", "the server said: ", NULL};
 
-/* The reply that begins with a code behind a colon: "…: host mx [ip]: 550 5.1.1 …". */
+/* The reply that begins with a code behind a colon: "…: host mx [ip]: 550 5.1.1 …", or behind a
+ * type: "<mx.far.example #5.7.1 smtp;550 …>". */
 static size_t spoken_begin(struct slice text)
 {
-	for (size_t i = 1; i + 3 < text.len; i++)
-		if ((text.at[i] == '4' || text.at[i] == '5') && text.at[i - 1] == ' ' && i > 1 &&
-			slice_has(SLICE(":;"), text.at[i - 2]) && code_at(text, i))
+	for (size_t i = 2; i + 3 < text.len; i++) {
+		if (text.at[i] != '4' && text.at[i] != '5')
+			continue;
+		char before = text.at[i - 1] == ' ' ? text.at[i - 2] : text.at[i - 1];
+		bool behind =
+			slice_has(SLICE(":;"), before) && (text.at[i - 1] == ' ' || before == ';');
+		if (behind && reply_code_at(text, i))
 			return i;
+	}
 	return SIZE_MAX;
 }
 
@@ -260,6 +132,8 @@ static struct slice remote_words(struct slice text)
 		words.len--;
 	if (words.len && words.at[words.len - 1] == ')' && !slice_has(words, '('))
 		words.len--; /* of "(reason: …)" */
+	if (words.len && words.at[words.len - 1] == '>' && !slice_has(words, '<'))
+		words.len--;
 	return words;
 }
 
@@ -302,7 +176,7 @@ static void status_take(struct failure *failure, struct slice text, bool own)
 /* "550-5.7.1 first 550 5.7.1 last" of several lines: the code of all but the first is no word. */
 static struct slice lines_joined(struct slice words, struct arena *arena)
 {
-	unsigned code = words.len > 4 && words.at[3] == '-' ? code_at(words, 0) : 0;
+	unsigned code = words.len > 4 && words.at[3] == '-' ? reply_code_at(words, 0) : 0;
 	struct text joined = TEXT_GROWING;
 	struct enhanced status;
 
@@ -331,6 +205,17 @@ static struct slice lines_joined(struct slice words, struct arena *arena)
 	return made;
 }
 
+/* "554 4.4.7 expired <421 4.4.2 timed out>": the code that goes with the status, if one does. */
+static void reply_code_take(struct failure *failure, struct slice text)
+{
+	if (failure->reply_code)
+		return;
+	if (failure->has_status)
+		failure->reply_code = reply_code_of_class(text, failure->status.class);
+	if (!failure->reply_code)
+		failure->reply_code = reply_code_find(text);
+}
+
 void failure_complete(struct scene *scene, struct failure *failure)
 {
 	fill(&failure->postern_id, our_id(failure->words));
@@ -342,11 +227,9 @@ void failure_complete(struct scene *scene, struct failure *failure)
 	if (failure->words.len == 0)
 		failure->words = failure->reported;
 	failure->words = lines_joined(remote_words(failure->words), scene->arena);
-	if (!failure->reply_code)
-		failure->reply_code = reply_code_find(failure->words);
-	if (!failure->reply_code)
-		failure->reply_code = reply_code_find(failure->reported);
 	status_take(failure, failure->words, true);
-	if (!failure->has_status || status_is_vague(failure->status))
+	if (!failure->has_status || status_weight(failure->status) < 3)
 		status_take(failure, failure->reported, false);
+	reply_code_take(failure, failure->words);
+	reply_code_take(failure, failure->reported);
 }

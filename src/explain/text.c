@@ -5,17 +5,33 @@
 #include "base/text.h"
 #include "explain/inside.h"
 
+/* Where `c` stands first from `from` on. */
+static size_t next_of(struct slice text, size_t from, char c)
+{
+	const char *at = from < text.len ? memchr(text.at + from, c, text.len - from) : NULL;
+
+	return at ? (size_t)(at - text.at) : SIZE_MAX;
+}
+
 size_t find_nocase(struct slice text, struct slice what)
 {
 	char lower = ascii_lower(what.at[0]), upper = lower;
 
 	if (lower >= 'a' && lower <= 'z')
 		upper = (char)(lower - 'a' + 'A');
-	for (size_t i = 0; i + what.len <= text.len; i++)
-		if ((text.at[i] == lower || text.at[i] == upper) &&
-			slice_is_nocase(slice_part(text, i, i + what.len), what))
-			return i;
-	return SIZE_MAX;
+	size_t small = next_of(text, 0, lower);
+	size_t big = upper == lower ? SIZE_MAX : next_of(text, 0, upper);
+	for (;;) {
+		size_t at = small < big ? small : big;
+		if (at == SIZE_MAX || at + what.len > text.len)
+			return SIZE_MAX;
+		if (slice_is_nocase(slice_part(text, at, at + what.len), what))
+			return at;
+		if (at == small)
+			small = next_of(text, at + 1, lower);
+		else
+			big = next_of(text, at + 1, upper);
+	}
 }
 
 bool has_nocase(struct slice text, const char *what)
@@ -31,12 +47,12 @@ bool has_one_of(struct slice text, const char *const *words)
 	return false;
 }
 
-struct slice squeezed(struct slice text, struct arena *arena)
+struct slice unwrapped(struct slice text, size_t most, struct arena *arena)
 {
-	char *out = arena_alloc(arena, text.len + 1);
+	char *out = arena_alloc(arena, (text.len < most ? text.len : most) + 1);
 	size_t len = 0;
 
-	for (size_t i = 0; i < text.len && len < WORDS_MOST; i++) {
+	for (size_t i = 0; i < text.len && len < most; i++) {
 		bool blank = (uint8_t)text.at[i] <= ' ';
 		if (!blank)
 			out[len++] = text.at[i];
@@ -44,9 +60,14 @@ struct slice squeezed(struct slice text, struct arena *arena)
 			out[len++] = ' ';
 	}
 	/* Not in the middle of a character. */
-	while (len == WORDS_MOST && len && ((uint8_t)out[len - 1] & 0xc0) == 0x80)
+	while (len == most && len && ((uint8_t)out[len - 1] & 0xc0) == 0x80)
 		len--;
 	return slice_trim((struct slice){out, len});
+}
+
+struct slice squeezed(struct slice text, struct arena *arena)
+{
+	return unwrapped(text, WORDS_MOST, arena);
 }
 
 struct slice line_take(struct slice *text)
@@ -125,6 +146,9 @@ static size_t without_key(struct slice s, size_t begin, size_t at)
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (slice_starts_nocase(slice_part(s, begin, at), keys[i]))
 			return begin + keys[i].len;
+	/* "550-user@example.org": a line of an answer that goes on. */
+	if (at > begin + 4 && s.at[begin + 3] == '-' && reply_code_at(slice_part(s, begin, at), 0))
+		return begin + 4;
 	return begin;
 }
 

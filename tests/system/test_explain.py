@@ -46,6 +46,33 @@ def test_words_without_quotation_marks_are_one_text():
     assert lines(explain("--json", "550", "5.7.1", "Relaying", "denied"))[0]["reply_code"] == 550
 
 
+def test_a_code_alone_is_explained_and_nothing_is_not():
+    full, nothing = lines(explain("--json", "5.2.2", "asdf qwer", status=1))
+    assert full["cause"] == "mailbox-full" and full["recipients"][0]["status"] == "5.2.2"
+    assert nothing["cause"] == "unclear" and nothing["permanent"] is None
+    assert "not known whether for good" in explain("asdf qwer", status=1).decode()
+
+
+def test_what_is_no_bounce_is_called_by_its_name():
+    challenge = "From: bob@far.example\nTo: ann@example.org\nSubject: verify\nDate: Sat, 21 Nov 2026 09:30:00 +0000\n\n" \
+                "To release your message, please confirm that you are a human.\n"
+    receipt = TOP.replace("MAILER-DAEMON", "bob") + "Content-Type: multipart/report; boundary=b\n\n--b\n" \
+        "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; bob@far.example\n" \
+        "Disposition: manual-action/MDN-sent-manually; displayed\n\n--b--\n"
+    for given, kind in ((AWAY, "vacation"), (challenge, "challenge"), (receipt, "receipt")):
+        answer = lines(explain("--json", "-", given=given.encode()))[0]
+        assert (answer["cause"], answer["input"], answer["recipients"]) == ("not-a-bounce", kind, [])
+        assert answer["summary"] and answer["evidence"]
+
+
+def test_one_recipient_s_words_are_not_told_of_another(tmp_path):
+    (tmp_path / "b").write_text(TOP + "\nDelivery failed for these recipients:\nbob@far.example\n   550 5.1.1 no such user\n"
+                                "carl@other.example\n   connection timed out\n")
+    bob, carl = lines(explain("--json", str(tmp_path / "b")))[0]["recipients"]
+    assert (bob["status"], bob["reply_code"], bob["cause"]) == ("5.1.1", 550, "unknown-recipient")
+    assert (carl["status"], carl["reply_code"], carl["words"]) == (None, None, "connection timed out")
+
+
 def test_people_are_told_the_cause_and_the_steps():
     out = explain("550 5.1.1 No such user").decode()
     for words in ("unknown-recipient", "who acts", "What the sender can do", "What the sender's administrator can do",

@@ -25,6 +25,11 @@ PARSER = mapping("Mail::DeliveryStatus::BounceParser")
 QUOTES = mapping("Replies and quotes from the field")
 
 
+ZONE = mapping("ZoneMTA")
+KUMO = mapping("KumoMTA")
+OTHERWISE = mapping("Wordings of Sisimai that we read otherwise")
+
+
 FIRED = set()  # entries of the knowledge that have been an answer
 
 
@@ -155,6 +160,79 @@ def test_microsoft_s_codes_have_a_meaning():
     for row, text, answer in zip(rows, texts, explain(texts)):
         score.of("a cause", answer["cause"] != "unclear", text[:120], answer.get("needed"))
     score.at_least(**{"a cause": .97})
+
+
+def joined(*parts):
+    """Words that must stand in this order, with something between them as there would be."""
+    made = parts[0]
+    for part in parts[1:]:
+        if made + part in ("non-existent user", "unknown e-mail address", "unknown local-part"):
+            made += part
+        elif made.endswith("<") and part.startswith(">"):
+            made += "neko@example.jp" + part
+        else:
+            made += " example.jp " + part if made.rstrip().endswith(("domain", "host", "from")) else " " + part
+    return made
+
+
+def wordings(rules):
+    """(reason, name, reply) of each of Sisimai's wordings."""
+    for reason, rule in rules.items():
+        if reason not in ("vacation", "delivered", "feedback"):
+            for words in rule.get("substrings", []):
+                yield reason, words, words
+            for pair in rule.get("pairs", []):
+                yield reason, " … ".join(word.strip() for word in pair), joined(*pair)
+
+
+def test_the_wordings_by_which_sisimai_tells_its_reasons():
+    """Each is explained as its reason says, but for those of the table in the document."""
+    rules = json.load(open(corpus("bounce-rules", "open", "sisimai", "reason-patterns.json")))
+    rows = [row for row in wordings(rules) if row[1] not in OTHERWISE and SISIMAI[row[0]]]
+    replies = [words if re.match(r"[45]\d\d ", words) else f"550 {words}" for _, _, words in rows]
+    score = Score()
+    for (reason, name, _), answer in zip(rows, explain(replies)):
+        score.of("cause", answer["cause"] in SISIMAI[reason], reason, name, "->", answer["cause"], answer.get("rule"))
+    score.at_least(cause=.97)
+    assert len(OTHERWISE) < .06 * len(rows)
+
+
+def test_samples_of_each_of_sisimai_s_reasons():
+    samples = json.load(open(corpus("bounce-rules", "open", "sisimai", "reason-samples.json")))
+    score = Score()
+    for sample, answer in zip(samples, explain([sample["text"] for sample in samples])):
+        if SISIMAI[sample["reason"]]:
+            score.of("cause", answer["cause"] in SISIMAI[sample["reason"]], sample, answer["cause"])
+    score.at_least(cause=.97)
+
+
+def test_replies_that_zonemta_sorted():
+    samples = json.load(open(corpus("bounce-rules", "open", "zone-mta", "samples.json")))
+    score = Score()
+    for sample, answer in zip(samples, explain([sample["text"] for sample in samples])):
+        score.of("cause", answer["cause"] in ZONE[sample["category"]], sample["category"], sample["text"], answer["cause"])
+    score.at_least(cause=.97)
+
+
+def replies_of_rules(path):
+    """(class, reply) of each of KumoMTA's rules: a pattern read as the shortest reply that it is written for."""
+    group = None
+    for line in open(path):
+        group = (re.match(r"(\w+) = \[", line) or [None, group])[1]
+        rule = re.match(r'\s+"(.*?)",?\s*(#.*)?$', line)
+        if rule:
+            words = re.sub(r"\.[+*]", " it ", rule[1].replace("\\\\", "\\").strip("^$").replace("\\.", "\0"))
+            words = re.sub(r"^(\d{3}) it ", r"\1 ", re.sub(r"\\(.)", r"\1", words.replace("\0", ".")))
+            yield group, words if re.match(r"\d{3}", words) else f"550 {words}"
+
+
+def test_the_rules_of_kumomta_s_community():
+    rows = list(replies_of_rules(corpus("bounce-rules", "open", "kumomta", "community-bounces.toml")))
+    score = Score()
+    for (group, reply), answer in zip(rows, explain([reply for _, reply in rows])):
+        score.of("cause", answer["cause"] in KUMO[group], group, reply, "->", answer["cause"], answer.get("rule"))
+    score.at_least(cause=.85)
+    assert len(rows) > 100
 
 
 def test_which_entries_were_never_the_answer():

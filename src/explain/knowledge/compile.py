@@ -19,16 +19,57 @@ FIELDS = ["entry", "when", "cause", "actor", "permanent", "confidence", "summary
 HEAD = ["title", "known by", "product", "source"]
 # What decides when several match: the kind of condition, then the confidence of the entry.
 RANKS = {
-    "own": {"high": 100, "medium": 100, "low": 100},
-    "words": {"high": 90, "medium": 70, "low": 40},
+    "own": {"high": 100},
+    "words": {"high": 90, "medium": 70, "low": 40, "guess": 28, "last": 27},
     "here": {"high": 80, "medium": 60, "low": 35},
-    "status": {"high": 78, "medium": 50, "low": 30},
+    "status": {"high": 78, "medium": 50, "low": 30, "last": 26},
     "window": {"high": 75, "medium": 45, "low": 25},
     "code": {"high": 65, "medium": 33, "low": 20},
 }
+CONFIDENCES = {"high": "HIGH", "medium": "MEDIUM", "low": "LOW", "guess": "LOW", "last": "LOW"}
 GAP_MAX = 8          # words that ".." may stand for; match.c has the same
 FLAT_MAX = 20000     # ways to read one pattern
-BEGIN, END, NUMBER, FIRST_WORD = 1, 2, 3, 4
+BEGIN, END, NUMBER, NOT, FIRST_WORD = 1, 2, 3, 4, 5
+# Words that mean the same to a reader of refusals: each stands for the first of its line.
+SAME = """
+is are was were
+has have had
+does do did
+can could
+mailbox mailboxes
+user users
+recipient recipients
+address addresses adress addres
+account accounts
+message messages
+server servers
+sender senders
+host hosts
+domain domains
+member members
+attachment attachments
+session sessions
+record records
+client clients
+authorized authorised
+unauthorized unauthorised
+recognized recognised
+unrecognized unrecognised
+exceeded exceded exeeded exceeeded
+unavailable unavaiable unavailible
+"""
+FOLD = {word: line.split()[0] for line in SAME.splitlines() for word in line.split()[1:]}
+# One word in the text that is two: "doesn't", with its apostrophe or without.
+NEGATED = {**{f"{verb}nt": FOLD.get(verb, verb) for verb in
+              "do does did is are was were has have had could would should must need".split()},
+           "cannot": "can", "cant": "can", "wont": "will"}
+# Written as one word or as two.
+COMPOUNDS = """
+e+mail mail+box black+list block+list white+list deny+list allow+list over+quota time+out user+name host+name
+pass+word black+listed block+listed grey+listed mal+formed dis+abled un+known not+found rate+limit time+stamp
+disk+space in+active non+existent e+mails mail+boxes file+name web+site un+available domain+name no+where mail+host
+"""
+PARTS = {word.replace("+", ""): tuple(word.split("+")) for word in COMPOUNDS.split()}
 
 
 class Refused(Exception):
@@ -113,19 +154,29 @@ class Pattern:
             return inner + ([()] if token == "[" else [])
         if token in ("^", "$", ".."):
             return [(token,)]
-        return [self.literal(token)]
+        return self.literal(token)
 
     def literal(self, token):
         if token == "#":
-            return ("#",)
+            return [("#",)]
         words = words_of(token.rstrip("~"))
         if not words:
-            return ()
+            return [()]
         if token.endswith("~"):
             if len(words[-1]) < 2:
                 self.refuse(f"{token}: at least two letters before ~")
-            words[-1] += "~"
-        return tuple(words)
+            return [self.plain(words[:-1]) + (words[-1] + "~",)]
+        ways = [self.plain(words)]
+        if token.lower() in PARTS:
+            ways.append(self.plain(PARTS[token.lower()]))
+        return ways
+
+    def plain(self, words):
+        """As match.c reads them: the first of several words that mean the same, "does not" for "doesn't"."""
+        made = []
+        for word in words:
+            made += [NEGATED[word], "not"] if word in NEGATED else [FOLD.get(word, word)]
+        return tuple(made)
 
     def tidy(self, way):
         if sum(word == ".." for word in way) > 3:
@@ -137,7 +188,7 @@ class Trie:
     """All patterns in one tree of words; node 0 is the root."""
 
     def __init__(self):
-        self.vocabulary = {"^": BEGIN, "$": END, "#": NUMBER}
+        self.vocabulary = {"^": BEGIN, "$": END, "#": NUMBER, "not": NOT}
         self.edges, self.gaps, self.accepts = {}, {}, {}
         self.nodes = 1
         self.patterns = {}
@@ -162,8 +213,11 @@ class Trie:
             self.gaps[node] = self.node()
         return self.gaps[node]
 
+    def number(self, word):
+        return self.vocabulary.setdefault(word, FIRST_WORD + len(self.vocabulary) - 4)
+
     def edge(self, node, word):
-        key = node, self.vocabulary.setdefault(word, FIRST_WORD + len(self.vocabulary) - 3)
+        key = node, self.number(word)
         if key not in self.edges:
             self.edges[key] = self.node()
         return self.edges[key]
@@ -186,12 +240,14 @@ class Trie:
         self.nodes = len(kept)
 
     def ids(self, word):
+        word = FOLD.get(word, word)
         found = [self.vocabulary[word]] if word in self.vocabulary and word not in "^$#" else []
         found += [self.vocabulary[word[:n] + "~"] for n in range(2, len(word) + 1) if word[:n] + "~" in self.vocabulary]
         return found + ([NUMBER] if word.isdigit() else [])
 
     def scan(self, words):
         """Which patterns are in these words, and how long each is: what match.c does."""
+        words = [part for word in words for part in ((NEGATED[word], "not") if word in NEGATED else (word,))]
         text = [[BEGIN], *[self.ids(word) for word in words], [END]]
         found = {}
 
@@ -359,8 +415,9 @@ class Entry:
             self.refuse(f"cause {self.cause} is none of causes.def")
         if self.actor not in ACTORS:
             self.refuse(f"actor {self.actor} is none of {', '.join(ACTORS)}")
-        if self.confidence not in ("high", "medium", "low"):
-            self.refuse(f"confidence {self.confidence}: high, medium or low")
+        for when in self.whens:
+            if self.confidence not in RANKS[when.kind()]:
+                self.refuse(f"confidence {self.confidence}: high, medium or low; guess for words, last for words and status")
         if self.permanent not in (None, "yes", "no"):
             self.refuse("permanent: yes or no; leave it out where the reply's code tells")
         if not self.whens:
@@ -569,13 +626,18 @@ def edge_hash(key):
 
 
 def write_words(out, trie):
+    for verb in NEGATED.values():
+        trie.number(verb)
     pairs = []
     for word, number in trie.vocabulary.items():
         if number >= FIRST_WORD:
-            pairs.append((word_hash(word.rstrip("~")), number << 1 | word.endswith("~")))
+            pairs.append((word_hash(word.rstrip("~")), (number, word.endswith("~"), False)))
+    pairs += [(word_hash(word), (trie.vocabulary[same], False, False)) for word, same in FOLD.items() if same in trie.vocabulary]
+    pairs += [(word_hash(word), (trie.vocabulary[verb], False, True)) for word, verb in NEGATED.items()]
+    pairs.append((word_hash("not"), (NOT, False, False)))
     table = open_table(pairs, lambda key: key)
     out.append(f"static const struct knowledge_word words[{len(table)}] = {{")
-    out += [f"\t[{at}] = {{{pair[0]}u, {pair[1] >> 1}, {pair[1] & 1}}}," for at, pair in enumerate(table) if pair]
+    out += [f"\t[{at}] = {{{pair[0]}u, {pair[1][0]}, {pair[1][1]:d}, {pair[1][2]:d}}}," for at, pair in enumerate(table) if pair]
     out.append("};")
     return len(table)
 
@@ -636,7 +698,7 @@ def write_entries(out, entries, causes):
         actor = entry.actor.upper().replace("-", "_")
         permanent = {"yes": "PERMANENT_YES", "no": "PERMANENT_NO", None: "PERMANENT_AS_THE_CODE"}[entry.permanent]
         out.append(f"\t{{CAUSE_{causes[entry.cause]['name']}, ACTOR_{actor}, {permanent}, "
-                   f"CONFIDENCE_{entry.confidence.upper()}, {c_slice(entry.id)}, {c_slice(entry.summary)}, {{{steps}}}, "
+                   f"CONFIDENCE_{CONFIDENCES[entry.confidence]}, {c_slice(entry.id)}, {c_slice(entry.summary)}, {{{steps}}}, "
                    f"{c_slice(entry.source)}, {c_slice(entry.needed)}}},")
     out.append("};")
 

@@ -55,6 +55,15 @@ class Compiling(unittest.TestCase):
         self.assertIn('S("one:full")', made)
         self.assertIn('S("postern:disk-full")', made)
 
+    def test_a_contraction_a_plural_and_a_compound_are_read_as_their_plain_words(self):
+        for said, written in (("doesn't", "does not"), ("cannot", "can not"), ("users", "user"), ("weren't", "is not")):
+            self.assertEqual(knowledge.Pattern(said, "").flat, knowledge.Pattern(written, "").flat)
+        self.assertIn(("black", "list"), knowledge.Pattern("blacklist", "").flat)
+
+    def test_a_guess_needs_words(self):
+        self.compiled(GOOD.replace("when      here status x.2.2 code 55x stage rcpt|data\n", "confidence guess\n"))
+        self.refused(GOOD.replace("cause ", "confidence guess\ncause "), "guess", "words")
+
     def test_an_entry_without_source_is_refused(self):
         self.refused(self.without("source"), "full", "source")
 
