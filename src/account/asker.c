@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account/addresses.h"
 #include "base/map.h"
 #include "base/panic.h"
 #include "run/random.h"
@@ -14,6 +15,7 @@ enum { STANDING_MOST = 4096, OFFERED_MAX = 256 };
 static const mono_ns patience = 30 * NS_PER_S;       /* accounts makes guessers wait */
 static const mono_ns answer_patience = 5 * NS_PER_S; /* of a question */
 static const mono_ns standing_kept = 30 * NS_PER_S;
+static const mono_ns known_for = 24 * 60 * 60 * NS_PER_S;
 
 static const struct slice is_away = SLICE("accounts is away");
 
@@ -24,9 +26,10 @@ struct asker {
 	bool (*send)(void *owner, uint16_t type, struct slice body); /* instead of it; NULL: none */
 	void *way;
 	uint32_t last_request;
-	struct map *exchanges; /* of struct asker_exchange, by request */
-	struct map *questions; /* of struct question, by request */
-	struct map *standing;  /* of struct standing, by account */
+	struct map *exchanges;          /* of struct asker_exchange, by request */
+	struct map *questions;          /* of struct question, by request */
+	struct map *standing;           /* of struct standing, by account */
+	struct addresses *shut, *known; /* until when nobody may sign in there; somebody has */
 	size_t offered_len;
 	char offered[OFFERED_MAX];
 	void (*changed)(void *owner, struct slice account);
@@ -159,11 +162,47 @@ static bool outgoing_send(struct asker *asker, struct outgoing *outgoing, uint16
 	return sent;
 }
 
+/* ---- where from ---- */
+
+mono_ns asker_shut_for(const struct asker *asker, const struct address *client)
+{
+	mono_ns now = asker ? loop_mono(asker->loop) : 0;
+	mono_ns until = asker ? addresses_until(asker->shut, client, now) : 0;
+
+	return until ? until - now : 0;
+}
+
+size_t asker_shut_count(const struct asker *asker)
+{
+	return asker ? addresses_count(asker->shut, loop_mono(asker->loop)) : 0;
+}
+
+bool asker_knows(const struct asker *asker, const struct address *client)
+{
+	return asker && addresses_until(asker->known, client, loop_mono(asker->loop));
+}
+
+static void take_shut(struct asker *asker, const struct signin_shut *shut)
+{
+	mono_ns now = loop_mono(asker->loop);
+
+	addresses_put(asker->shut, &shut->client, now + shut->seconds * NS_PER_S, now);
+}
+
+static void note_known(struct asker *asker, const struct address *client)
+{
+	mono_ns now = loop_mono(asker->loop);
+
+	addresses_put(asker->known, client, now + known_for, now);
+}
+
 /* ---- signing in ---- */
 
 static enum exchange exchange_over(struct asker_exchange *exchange, enum signin_outcome outcome,
 	struct slice account, struct slice because)
 {
+	if (outcome == SIGNED_IN)
+		note_known(exchange->asker, &exchange->client);
 	if (exchange->request)
 		map_take(exchange->asker->exchanges, map_key(&exchange->request));
 	exchange->request = 0;
@@ -213,7 +252,8 @@ enum exchange asker_sign_in(struct task *task, struct asker *asker, struct arena
 {
 	struct signin_begin numbered = *begin;
 
-	*exchange = (struct asker_exchange){.asker = asker, .arena = arena};
+	*exchange =
+		(struct asker_exchange){.asker = asker, .arena = arena, .client = begin->client};
 	gate_init(&exchange->heard);
 	if (!asker_is_there(asker))
 		return exchange_fail(exchange, is_away);
@@ -452,6 +492,7 @@ void asker_receive(struct asker *asker, uint16_t type, struct slice body)
 	struct signin_answer answer;
 	struct signin_offered offered;
 	struct signin_changed changed;
+	struct signin_shut shut;
 
 	if (type == SIGNIN_CHALLENGE && signin_challenge_read(body, &challenge))
 		take_challenge(asker, &challenge);
@@ -463,6 +504,8 @@ void asker_receive(struct asker *asker, uint16_t type, struct slice body)
 		take_offered(asker, &offered);
 	else if (type == SIGNIN_CHANGED && signin_changed_read(body, &changed))
 		take_changed(asker, changed.account);
+	else if (type == SIGNIN_SHUT && signin_shut_read(body, &shut))
+		take_shut(asker, &shut);
 }
 
 /* What waited for the one that has gone is not answered by the next. */
@@ -527,6 +570,8 @@ struct asker *asker_open(struct loop *loop)
 	asker->exchanges = map_new(random_u64());
 	asker->questions = map_new(random_u64());
 	asker->standing = map_new(random_u64());
+	asker->shut = addresses_new(random_u64());
+	asker->known = addresses_new(random_u64());
 	return asker;
 }
 
@@ -542,6 +587,8 @@ void asker_close(struct asker *asker)
 	map_free(asker->exchanges);
 	map_free(asker->questions);
 	map_free(asker->standing);
+	addresses_free(asker->shut);
+	addresses_free(asker->known);
 	free(asker);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The way to the role accounts for those who talk to clients (edges, pop): signing in, and
- *questions about accounts (packets/signin.h).
+ * questions about accounts (packets/signin.h).
  *
  * While accounts is away, does not answer in time, or has more to do than it takes, the answer is
  * CANNOT_TELL at once. What is told here lives in the arena that was given; secrets pass through
@@ -44,6 +44,12 @@ void asker_use_way(struct asker *asker, bool (*send)(void *owner, uint16_t type,
 /* The mechanisms, as said last, the best first, also while accounts is away; empty: none yet. */
 struct slice asker_offered(const struct asker *asker);
 bool asker_is_there(const struct asker *asker);
+/* How much longer nobody may sign in from there, since too many wrong passwords came; 0: one may.
+ * Accounts never says so of an address from which somebody has signed in of late. */
+mono_ns asker_shut_for(const struct asker *asker, const struct address *client);
+size_t asker_shut_count(const struct asker *asker); /* for status */
+/* Whether this process saw somebody sign in from there within a day. */
+bool asker_knows(const struct asker *asker, const struct address *client);
 /* `changed` is called when answers about this account (empty: any) are not true any more. */
 void asker_watch(
 	struct asker *asker, void (*changed)(void *owner, struct slice account), void *owner);
@@ -58,6 +64,7 @@ enum exchange {
 struct asker_exchange { /* lies on the task's stack */
 	struct asker *asker;
 	struct arena *arena;
+	struct address client;
 	uint64_t request; /* 0: it has ended */
 	struct gate heard;
 	bool has_word;

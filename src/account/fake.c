@@ -101,12 +101,34 @@ static bool outcome_read(struct accounts_fake *fake, struct slice line)
 	return false;
 }
 
+/* Told as it is read. */
+static void shut_read(struct accounts_fake *fake, struct slice line)
+{
+	struct signin_shut shut = {0};
+	char body[64];
+	struct writer out = writer_over(body, sizeof body);
+	uint64_t seconds = 0;
+
+	line = slice_trim(line);
+	struct slice from = slice_cut(&line, ' ');
+	bool good = address_parse(from, &shut.client) &&
+		    slice_number(slice_trim(line), UINT32_MAX, &seconds);
+	panic_if(!good, "who is shut out by %.*s?", SLICE_ARGS(line));
+	shut.seconds = (uint32_t)seconds;
+	signin_shut_write(&out, &shut);
+	asker_receive(fake->asker, SIGNIN_SHUT, writer_slice(&out));
+}
+
 static void line_read(struct accounts_fake *fake, struct slice line)
 {
 	struct slice first = slice_cut(&line, ' ');
 
 	if (outcome_read(fake, first))
 		return;
+	if (slice_is(first, SLICE("shut"))) {
+		shut_read(fake, line);
+		return;
+	}
 	if (slice_is(first, SLICE("lease"))) {
 		panic_if(fake->lease_count == LEASES_MOST_HERE, "too many leases for a test");
 		line = slice_trim(line);

@@ -8,6 +8,7 @@
  *	dan               password=x limits=500-recipients-per-day,9-messages-per-hour
  *	carol             token=abc certificate=SHA256:00ff
  *	lease 192.0.2.7   alice@example.org       she signed in by POP, and it lasts; several
+ *	shut 203.0.113.9          90              nobody may sign in there for so many seconds
  *	away                                      nobody answers
  *	busy                                      sign-ins are SIGNIN_BUSY
  *	locked                                    they are SIGNIN_TOO_MANY

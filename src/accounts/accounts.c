@@ -2,6 +2,7 @@
 /* The role's life and its edges. Read accounts.h and packets/counting.h first. */
 #include "accounts/accounts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -9,6 +10,7 @@
 
 #include "accounts/state.h"
 #include "role/json_secret.h"
+#include "role/shortage.h"
 #include "base/map.h"
 #include "base/panic.h"
 
@@ -265,13 +267,18 @@ static void *accounts_start(struct role *role)
 	panic_if(!accounts, "no memory for a role");
 	accounts->role = role;
 	accounts->pool = offload_open(role->loop, 1);
-	panic_if(!accounts->pool, "no thread for writing");
+	if (!accounts->pool) {
+		role_is_short(role, "thread for writing", errno);
+		return accounts;
+	}
 	accounts->counters = counters_new(random_seed(), COUNTERS_OF_A_CLASS);
 	accounts->directory = directory_open(role);
 	accounts->signin =
 		signin_open(role, &(struct signin_hooks){.over = signin_over,
 					  .account_of_certificate = account_of_certificate,
 					  .owner = accounts});
+	if (!accounts->directory || !accounts->signin)
+		return accounts; /* said, and failed */
 	leasing_open(&accounts->leasing, role, lease_ended, accounts);
 	directory_lends(accounts->directory, &accounts->leasing);
 	accounts->feed = feed_open(role, accounts->directory, &accounts->leasing);
@@ -329,7 +336,10 @@ static bool files_open(struct accounts *accounts, int folder, struct text *why)
 	int other = fcntl(folder, F_DUPFD_CLOEXEC, 0);
 	int third = fcntl(folder, F_DUPFD_CLOEXEC, 0);
 
-	panic_if(other < 0 || third < 0, "no descriptors for a folder");
+	if (other < 0 || third < 0) {
+		role_is_short(accounts->role, "descriptors for the folder of accounts", errno);
+		return true;
+	}
 	bool good = keeper_open(&accounts->keeper, &counters_kept, accounts->counters,
 		accounts->role, accounts->pool, folder, why);
 	good &= leasing_folder(&accounts->leasing, accounts->pool, other, why);

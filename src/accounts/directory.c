@@ -3,6 +3,7 @@
  */
 #include "accounts/directory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "accounts/leasing.h"
 #include "base/json.h"
 #include "base/panic.h"
+#include "role/shortage.h"
 #include "run/random.h"
 
 enum { BECAUSE_MAX = 300, TEXT_MAX = 1000 };
@@ -529,7 +531,11 @@ struct directory *directory_open(struct role *role)
 	panic_if(!directory, "no memory for the directory");
 	directory->role = role;
 	directory->pool = offload_open(role->loop, STORE_THREADS);
-	panic_if(!directory->pool, "no threads for the store");
+	if (!directory->pool) {
+		role_is_short(role, "threads for the store of accounts", errno);
+		free(directory);
+		return NULL;
+	}
 	directory->kept = known_new(random_u64(), ANSWERS_KEPT_MOST);
 	list_init(&directory->peers);
 	gate_init(&directory->idle);

@@ -94,6 +94,21 @@ static void guess_end(struct signin_exchange *exchange, enum signin_outcome outc
 	gate_open(&signin->guess_over);
 }
 
+/* Who cannot be tested for a while anyhow need not be heard: a connection, and its handshake, cost
+ * more than all the rest of a guess. */
+static void shut_or_open(struct signin_exchange *exchange, enum signin_outcome outcome)
+{
+	struct signin *signin = exchange->signin;
+	struct guess *guess = &exchange->guess;
+	mono_ns now = loop_mono(signin->role->loop);
+
+	if (outcome == SIGNIN_BUSY)
+		guess_was_untested(signin->guesses, guess, now);
+	mono_ns how_long = guess_shut_for(signin->guesses, guess, now);
+	if ((how_long || outcome == SIGNED_IN) && !address_is_nobody(&exchange->begin.client))
+		signin_shut(signin, &exchange->begin.client, how_long);
+}
+
 /* The answer to who goes on guessing is kept back. So many at once; then it is not, and the
  * counters alone hold. */
 static void delay(struct task *task, struct signin_exchange *exchange)
@@ -504,6 +519,7 @@ void exchange_run(struct task *task, void *arg)
 	exchange->task = task;
 	enum signin_outcome outcome = admit(exchange, begin(task, exchange));
 	guess_end(exchange, outcome);
+	shut_or_open(exchange, outcome);
 	if (outcome == SIGNED_IN) {
 		text_clear(&exchange->because);
 		store_used(exchange->store, exchange->who, loop_wall(signin->role->loop));

@@ -4,6 +4,7 @@
 #ifndef ACCOUNTS_EXCHANGE_H
 #define ACCOUNTS_EXCHANGE_H
 
+#include "account/addresses.h"
 #include "accounts/guesses.h"
 #include "accounts/keeper.h"
 #include "accounts/signin.h"
@@ -18,7 +19,8 @@ struct signin {
 	struct token_setting tokens;
 	uint8_t secret[SCRAM_KEY];
 	struct counters *guesses;
-	struct keeper keeper; /* of them */
+	struct addresses *shut; /* from where nobody is heard, as askers were told */
+	struct keeper keeper;   /* of them */
 	bool has_keeper;
 	struct gate guess_over; /* some guess has ended */
 	struct list peers, exchanges;
@@ -61,6 +63,8 @@ struct signin_exchange {
 void exchange_run(struct task *task, void *arg); /* owns the exchange */
 /* A counter of guesses has kept a place: for the file. */
 void signin_note(struct signin *signin, const struct counting_counter *kept);
+/* Tells all askers that nobody may sign in from there for so long (0: one may); once. */
+void signin_shut(struct signin *signin, const struct address *client, mono_ns how_long);
 /* To the asker; nothing where it has gone. */
 void exchange_say(struct signin_exchange *exchange, struct slice words);
 void exchange_done(struct signin_exchange *exchange, enum signin_outcome outcome);

@@ -20,15 +20,17 @@ struct guess_limit {
 	mono_ns period;
 	uint64_t most;
 };
-static const struct guess_limit limits[GUESS_COUNTERS + 1] = {
+static const struct guess_limit limits[GUESS_KEYS] = {
 	{OF_ADDRESS, "guess-address", MINUTE, 10},
 	{OF_ADDRESS, "guess-address", DAY, 100},
 	{OF_NETWORK, "guess-network", MINUTE, 100},
 	{OF_NETWORK, "guess-network", DAY, 1000},
 	{OF_ACCOUNT, "guess-account", HOUR, 20},
-	{OF_BOTH, "guess-known", 60 * DAY, UINT64_MAX},
+	[GUESS_UNTESTED] = {OF_ADDRESS, "guess-untested", MINUTE, 10},
+	[GUESS_KNOWN] = {OF_BOTH, "guess-known", 60 * DAY, UINT64_MAX},
+	[GUESS_HOME] = {OF_ADDRESS, "guess-home", 60 * DAY, UINT64_MAX},
 };
-enum { OF_MINUTE, KNOWN = GUESS_COUNTERS };
+enum { OF_MINUTE };
 
 /* ---- keys ---- */
 
@@ -92,22 +94,30 @@ static struct slice key_make(
 	return text_slice(&key);
 }
 
+static bool is_kept(struct counters *counters, const struct guess *guess, size_t which, mono_ns now)
+{
+	struct counter_view view;
+
+	return counters_find(counters, guess->counters[which].key, now, &view) && view.kept;
+}
+
 /* Fills `counters`; those of the account come last, and are left out where they do not count. */
 static void make_all(struct counters *counters, struct guess *guess, const struct address *client,
 	struct slice account, mono_ns now)
 {
 	struct counter_view view = {0};
 
-	for (size_t i = 0; i < GUESS_COUNTERS + 1; i++)
+	for (size_t i = 0; i < GUESS_KEYS; i++)
 		guess->counters[i] =
 			(struct counting_counter){.key = key_make(guess, i, client, account),
 				.period = limits[i].period,
 				.most = limits[i].most,
 				.places = 1};
 	guess->is_known = account.len &&
-			  counters_find(counters, guess->counters[KNOWN].key, now, &view) &&
+			  counters_find(counters, guess->counters[GUESS_KNOWN].key, now, &view) &&
 			  view.kept;
 	guess->is_noted = guess->is_known && now - view.newest < DAY;
+	guess->is_home = guess->is_known || is_kept(counters, guess, GUESS_HOME, now);
 	guess->count = account.len && !guess->is_known ? GUESS_COUNTERS : GUESS_COUNTERS - 1;
 }
 
@@ -157,15 +167,48 @@ struct guess_kept guess_was_wrong(struct counters *counters, struct guess *guess
 /* Once a day is enough to be known by. */
 struct guess_kept guess_was_right(struct counters *counters, struct guess *guess, mono_ns now)
 {
-	size_t end = guess->is_noted ? KNOWN : KNOWN + 1;
+	size_t end = guess->is_noted ? GUESS_KNOWN : GUESS_HOME + 1;
 
-	return keep(counters, guess, (struct guess_kept){KNOWN, end}, now);
+	guess->is_home = true;
+	return keep(counters, guess, (struct guess_kept){GUESS_KNOWN, end}, now);
 }
 
 void guess_forget(struct counters *counters, struct guess *guess)
 {
 	counters_drop(counters, &guess->holder);
 }
+
+/* ---- who is not heard any more ---- */
+
+void guess_was_untested(struct counters *counters, struct guess *guess, mono_ns now)
+{
+	const struct counting_counter *untested = &guess->counters[GUESS_UNTESTED];
+	struct counting_state state;
+
+	counters_drop(counters, &guess->holder);
+	if (guess->count && !guess->is_home &&
+		counters_reserve(counters, &guess->holder, 1, untested, 1, now, &state) == RESERVED)
+		keep(counters, guess, (struct guess_kept){GUESS_UNTESTED, GUESS_UNTESTED + 1}, now);
+}
+
+static bool is_of_place(size_t which)
+{
+	return limits[which].whose == OF_ADDRESS || limits[which].whose == OF_NETWORK;
+}
+
+mono_ns guess_shut_for(struct counters *counters, const struct guess *guess, mono_ns now)
+{
+	struct counter_view view;
+	mono_ns until = now;
+
+	for (size_t i = 0; guess->count && !guess->is_home && i <= GUESS_UNTESTED; i++)
+		if (is_of_place(i) && counters_find(counters, guess->counters[i].key, now, &view) &&
+			view.kept >= limits[i].most && view.free_at > until)
+			until = view.free_at;
+	return until - now;
+}
+
+/* ---- who waits ---- */
 
 mono_ns guess_delay(struct counters *counters, const struct guess *guess, mono_ns now)
 {

@@ -289,6 +289,92 @@ static void strange_names_make_keys_of_one_word(void **state)
 	}
 }
 
+/* ---- who is not heard any more ---- */
+
+/* How long its address is shut after one more try, whatever became of that. */
+static mono_ns shut_for(struct counters *counters, const char *from, const char *account)
+{
+	struct guess guess;
+
+	if (begin(counters, &guess, from, account) == GUESS_FREE)
+		guess_was_wrong(counters, &guess, now);
+	return guess_shut_for(counters, &guess, now);
+}
+
+static void an_address_is_shut_from_its_last_guess_until_the_next_is_free(void **state)
+{
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(shut_for(*state, "192.0.2.1", "a@example.org"), 0);
+		now += NS_PER_S;
+	}
+	assert_int_equal(shut_for(*state, "192.0.2.1", "a@example.org"), MINUTE - 9 * NS_PER_S);
+	now += MINUTE - 10 * NS_PER_S;
+	assert_int_equal(shut_for(*state, "192.0.2.1", "a@example.org"), NS_PER_S);
+	assert_int_equal(shut_for(*state, "192.0.2.2", "a@example.org"), 0);
+	now += NS_PER_S; /* one is free; with the next wrong one it is shut again */
+	assert_int_equal(shut_for(*state, "192.0.2.1", "a@example.org"), NS_PER_S);
+}
+
+static void of_a_network_that_guesses_only_who_comes_is_shut(void **state)
+{
+	char from[32];
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(from, sizeof from, "192.0.2.%u", i + 1);
+		mono_ns shut = shut_for(*state, from, "");
+		assert_int_equal(shut, i == 99 ? MINUTE : 0);
+	}
+	assert_int_equal(shut_for(*state, "192.0.2.200", ""), MINUTE);
+	assert_int_equal(shut_for(*state, "192.0.3.200", ""), 0);
+}
+
+static void a_home_is_never_shut(void **state)
+{
+	assert_true(sign_in(*state, "192.0.2.1", "alice@example.org"));
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(shut_for(*state, "192.0.2.1", "bob@example.org"), 0);
+	now += 59 * DAY;
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(shut_for(*state, "192.0.2.1", "bob@example.org"), 0);
+	now += 2 * DAY;
+	mono_ns shut = 0;
+	for (unsigned i = 0; i < 20; i++)
+		shut = shut_for(*state, "192.0.2.1", "bob@example.org");
+	assert_int_equal(shut, MINUTE);
+}
+
+static void the_lock_of_an_account_shuts_no_address(void **state)
+{
+	char from[32];
+
+	for (unsigned i = 0; i < 25; i++) {
+		snprintf(from, sizeof from, "198.51.%u.1", i);
+		assert_int_equal(shut_for(*state, from, "alice@example.org"), 0);
+	}
+}
+
+static mono_ns shut_untested(struct counters *counters, const char *from)
+{
+	struct guess guess;
+
+	if (begin(counters, &guess, from, "a@example.org") != GUESS_FREE)
+		fail();
+	guess_was_untested(counters, &guess, now);
+	return guess_shut_for(counters, &guess, now);
+}
+
+static void who_comes_while_there_is_no_room_is_shut_after_ten_a_minute(void **state)
+{
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(shut_untested(*state, "192.0.2.1"), 0);
+	assert_int_equal(shut_untested(*state, "192.0.2.1"), MINUTE);
+	assert_int_equal(shut_untested(*state, "192.0.2.1"), MINUTE);
+	assert_true(guess_wrong(*state, "192.0.2.1", "b@example.org")); /* it was no guess */
+	assert_true(sign_in(*state, "192.0.2.2", "alice@example.org"));
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(shut_untested(*state, "192.0.2.2"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -306,6 +392,11 @@ int main(void)
 		TEST(memory_is_bounded),
 		TEST(a_million_names_and_addresses_take_no_more_than_twenty_thousand),
 		TEST(strange_names_make_keys_of_one_word),
+		TEST(an_address_is_shut_from_its_last_guess_until_the_next_is_free),
+		TEST(of_a_network_that_guesses_only_who_comes_is_shut),
+		TEST(a_home_is_never_shut),
+		TEST(the_lock_of_an_account_shuts_no_address),
+		TEST(who_comes_while_there_is_no_room_is_shut_after_ten_a_minute),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

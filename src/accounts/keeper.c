@@ -231,7 +231,8 @@ static void tend_once(struct task *task, struct keeper *keeper)
 		good = write_anew(task, keeper);
 	if (keeper->unflushed && keeper->file >= 0)
 		flush_now(task, keeper);
-	rest(task, keeper, good ? flush_every : again_after);
+	mono_ns each = keeper->kind->flush_every ? keeper->kind->flush_every : flush_every;
+	rest(task, keeper, good ? each : again_after);
 }
 
 static void keeper_run(struct task *task, void *arg)

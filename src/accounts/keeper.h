@@ -3,9 +3,10 @@
  * One file below STATE/accounts: what a part of this room holds, for the next start. A kind says
  * which part: the counters of limits, leases.
  *
- * What changes is appended at the end of the turn in which it did, and flushed within a second. The
- * file is written anew (and renamed into place) at the start, when most of it has expired, after a
- * failed write, and when the wall clock was set: inside, times are monotonic.
+ * What changes is appended at the end of the turn in which it did, and flushed within a second, or
+ * what its kind says. The file is written anew (and renamed into place) at the start, when most of
+ *it has expired, after a failed write, and when the wall clock was set: inside, times are
+ *monotonic.
  *
  *	keeper_open(&keeper, &kind, owner, role, pool, folder, &why)     loads; then keeper_start()
  *	put_a_record(keeper_text(&keeper))                               for each change
@@ -23,6 +24,7 @@ struct keeper;
 struct keeper_kind {
 	const char *name, *new_name; /* of the file: "limits", "limits.new" */
 	const char *what;            /* "the counters of limits", for people */
+	mono_ns flush_every;         /* 0: a second */
 	/* Takes what the file held: keeper->owner, keeper->role for the clocks, keeper->ignored for
 	 * the bytes behind damage. False with words in `why`: a format newer than known. */
 	bool (*take)(struct keeper *keeper, struct slice bytes, struct text *why);

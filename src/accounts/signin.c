@@ -2,12 +2,14 @@
 /* Signing in: life, peers, packets. The contract is in signin.h; the task is in exchange.c. */
 #include "accounts/signin.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "accounts/exchange.h"
 #include "base/json.h"
 #include "base/panic.h"
+#include "role/shortage.h"
 #include "run/random.h"
 
 enum { GUESSES_OF_A_CLASS = 20000, LOCKS_SHOWN = 100, ASKING_THREADS = 2 };
@@ -177,6 +179,46 @@ bool signin_receive(struct signin_peer *peer, uint16_t type, struct slice body)
 	return known;
 }
 
+/* ---- from where nobody is heard ---- */
+
+/* False: it does not take it. It is told when it sends the next of them here. */
+static bool tell_shut(struct signin_peer *peer, const struct address *client, mono_ns how_long)
+{
+	struct said said = said_begin();
+	uint64_t seconds = (uint64_t)((how_long + NS_PER_S - 1) / NS_PER_S);
+
+	signin_shut_write(
+		&said.out, &(struct signin_shut){.client = *client, .seconds = (uint32_t)seconds});
+	bool sent = channel_send(peer->channel, SIGNIN_SHUT, writer_slice(&said.out), -1) == SENT;
+	free(said.body);
+	return sent;
+}
+
+/* Many at once end alike: all of them say the same. */
+void signin_shut(struct signin *signin, const struct address *client, mono_ns how_long)
+{
+	mono_ns now = loop_mono(signin->role->loop), until = now + how_long;
+	mono_ns before = addresses_until(signin->shut, client, now);
+
+	if (how_long ? before && until < before + NS_PER_S : !before)
+		return;
+	addresses_put(signin->shut, client, until, now);
+	LIST_EACH (struct signin_peer, peer, &signin->peers, link)
+		(void)tell_shut(peer, client, how_long);
+}
+
+static void tell_all_shut(struct signin_peer *peer)
+{
+	const struct addresses *shut = peer->signin->shut;
+	mono_ns now = loop_mono(peer->signin->role->loop), until;
+	struct address client;
+	size_t at = 0;
+
+	while (addresses_next(shut, &at, &client, &until))
+		if (until > now && !tell_shut(peer, &client, until - now))
+			break;
+}
+
 /* ---- what is offered ---- */
 
 static void offer_to(struct signin_peer *peer)
@@ -242,8 +284,15 @@ struct signin *signin_open(struct role *role, const struct signin_hooks *hooks)
 	signin->hooks = *hooks;
 	signin->hashing = offload_open_nice(role->loop, HASHING_THREADS);
 	signin->asking = offload_open(role->loop, ASKING_THREADS);
-	panic_if(!signin->hashing || !signin->asking, "no threads for testing passwords");
+	if (!signin->hashing || !signin->asking) {
+		role_is_short(role, "threads for testing passwords", errno);
+		offload_close(signin->hashing);
+		offload_close(signin->asking);
+		free(signin);
+		return NULL;
+	}
 	signin->guesses = counters_new(random_u64(), GUESSES_OF_A_CLASS);
+	signin->shut = addresses_new(random_u64());
 	random_bytes(signin->secret, sizeof signin->secret);
 	gate_init(&signin->guess_over);
 	gate_init(&signin->emptied);
@@ -278,6 +327,7 @@ void signin_close(struct task *task, struct signin *signin)
 	offload_close(signin->hashing);
 	offload_close(signin->asking);
 	counters_free(signin->guesses);
+	addresses_free(signin->shut);
 	explicit_bzero(signin->secret, sizeof signin->secret);
 	free(signin);
 }
@@ -292,6 +342,7 @@ struct signin_peer *signin_peer_open(struct signin *signin, struct channel *chan
 	peer->exchanges = map_new(random_u64());
 	list_append(&signin->peers, &peer->link);
 	offer_to(peer);
+	tell_all_shut(peer);
 	return peer;
 }
 
@@ -346,6 +397,8 @@ void signin_tell(struct signin *signin, struct text *out)
 		text_json(out, names[i]);
 		json_put_number(out, SLICE(":"), signin->outcomes[i]);
 	}
+	json_put_number(out, SLICE(",\"shut\":"),
+		addresses_count(signin->shut, loop_mono(signin->role->loop)));
 	tell_locks(signin, out);
 	text_char(out, '}');
 }

@@ -361,6 +361,90 @@ static void too_many_tests_at_once_are_not_begun(void **state)
 	of->signin->hashing_count = 0;
 }
 
+/* ---- from where nobody is heard ---- */
+
+static void guess_often(struct scene *of)
+{
+	of->mechanism = SASL_PLAIN;
+	of->password = "wrong";
+	of->signin->delayed_count = DELAYED_MAX; /* no test waits for the delay */
+	for (unsigned i = 0; i < 11; i++)
+		(void)sign_in(of);
+	of->signin->delayed_count = 0;
+}
+
+static bool is_shut(const struct asker *asker, const struct address *client)
+{
+	mono_ns shut_for = asker_shut_for(asker, client);
+
+	assert_in_range(shut_for, 0, 61 * NS_PER_S);
+	return shut_for > 0;
+}
+
+static void askers_are_told_from_where_nobody_is_heard(void **state)
+{
+	struct scene *of = *state;
+	struct address guesser = of->client;
+
+	guess_often(of);
+	assert_int_equal(of->outcome, SIGNIN_TOO_MANY);
+	assert_true(is_shut(of->asker, &guesser));
+	assert_int_equal(asker_shut_count(of->asker), 1);
+	next_address(of);
+	assert_false(is_shut(of->asker, &of->client));
+	assert_false(asker_knows(of->asker, &of->client));
+	of->password = "secret";
+	assert_int_equal(sign_in(of), SIGNED_IN);
+	assert_true(asker_knows(of->asker, &of->client));
+}
+
+static void where_somebody_has_signed_in_everybody_is_heard(void **state)
+{
+	struct scene *of = *state;
+
+	of->mechanism = SASL_PLAIN;
+	assert_int_equal(sign_in(of), SIGNED_IN);
+	of->login = "bob@example.org";
+	guess_often(of);
+	assert_int_equal(of->outcome, SIGNIN_TOO_MANY);
+	assert_false(is_shut(of->asker, &of->client));
+}
+
+static void who_comes_to_be_somebodys_home_is_heard_again(void **state)
+{
+	struct scene *of = *state;
+
+	of->mechanism = SASL_PLAIN;
+	signin_shut(of->signin, &of->client, 30 * NS_PER_S);
+	of->password = "wrong";
+	assert_int_equal(sign_in(of), SIGNIN_WRONG);
+	assert_true(is_shut(of->asker, &of->client));
+	of->password = "secret";
+	assert_int_equal(sign_in(of), SIGNED_IN);
+	assert_false(is_shut(of->asker, &of->client));
+}
+
+static void an_asker_that_comes_later_is_told_too(void **state)
+{
+	struct scene *of = *state;
+	struct address guesser = of->client;
+	int fds[2];
+
+	guess_often(of);
+	assert_true(channel_pair(fds));
+	struct channel *channel = channel_open(of->loop, fds[1],
+		(struct channel_user){.receive = receive, .gone = gone, .owner = of});
+	struct signin_peer *peer = signin_peer_open(of->signin, channel);
+	struct asker *asker = asker_open(of->loop);
+	asker_connect(asker, fds[0]);
+	for (unsigned i = 0; i < 100 && !is_shut(asker, &guesser); i++)
+		(void)sign_in(of);
+	assert_true(is_shut(asker, &guesser));
+	signin_peer_close(peer);
+	channel_close(channel);
+	asker_close(asker);
+}
+
 static void a_client_that_hangs_up_leaves_nothing_behind(void **state)
 {
 	struct scene *of = *state;
@@ -406,6 +490,10 @@ int main(void)
 		TEST(what_may_not_be_is_named),
 		TEST(guesses_of_one_address_end_without_hashing),
 		TEST(too_many_tests_at_once_are_not_begun),
+		TEST(askers_are_told_from_where_nobody_is_heard),
+		TEST(where_somebody_has_signed_in_everybody_is_heard),
+		TEST(who_comes_to_be_somebodys_home_is_heard_again),
+		TEST(an_asker_that_comes_later_is_told_too),
 		TEST(a_client_that_hangs_up_leaves_nothing_behind),
 		TEST(accounts_that_dies_is_not_a_wrong_password),
 	};

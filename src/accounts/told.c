@@ -59,7 +59,8 @@ static void tell_counter(
 /* Of wrong sign-ins; not where somebody has signed in. */
 static bool guess_is_shown(const struct counter_view *view)
 {
-	return !slice_starts(view->key, SLICE("guess-known "));
+	return !slice_starts(view->key, SLICE("guess-known ")) &&
+	       !slice_starts(view->key, SLICE("guess-home "));
 }
 
 static void tell_limits(struct accounts *accounts, struct slice of, struct text *out)

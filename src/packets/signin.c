@@ -239,3 +239,18 @@ bool signin_changed_read(struct slice body, struct signin_changed *m)
 	m->account = read_counted_most(&in, SIGNIN_SUBJECT_MAX);
 	return read_at_end(&in);
 }
+
+void signin_shut_write(struct writer *out, const struct signin_shut *m)
+{
+	write_address(out, &m->client);
+	write_u32(out, m->seconds);
+}
+
+bool signin_shut_read(struct slice body, struct signin_shut *m)
+{
+	struct reader in = reader_of(body);
+
+	m->client = read_address(&in);
+	m->seconds = read_u32(&in);
+	return read_at_end(&in);
+}

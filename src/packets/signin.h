@@ -25,6 +25,7 @@ enum signin_type {
 	SIGNIN_OFFERED, /* accounts → asker, at the start and when it changes: mechanisms */
 	SIGNIN_CHANGED, /* accounts → asker: answers kept about this account are not true any
 			   more (empty: about any) */
+	SIGNIN_SHUT,    /* accounts → asker: from where nobody may sign in for a while */
 };
 enum {
 	SASL_MESSAGE_MAX =
@@ -113,6 +114,11 @@ struct signin_offered {
 struct signin_changed {
 	struct slice account;
 };
+/* Told when it begins, to those who come to accounts while it lasts, and when it ends early. */
+struct signin_shut {
+	struct address client; /* of IPv6 each of its /64 */
+	uint32_t seconds;      /* from now on; 0: it is over */
+};
 
 void signin_begin_write(struct writer *out, const struct signin_begin *m);
 bool signin_begin_read(struct slice body, struct signin_begin *m);
@@ -134,5 +140,7 @@ void signin_offered_write(struct writer *out, const struct signin_offered *m);
 bool signin_offered_read(struct slice body, struct signin_offered *m);
 void signin_changed_write(struct writer *out, const struct signin_changed *m);
 bool signin_changed_read(struct slice body, struct signin_changed *m);
+void signin_shut_write(struct writer *out, const struct signin_shut *m);
+bool signin_shut_read(struct slice body, struct signin_shut *m);
 
 #endif

@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { DECODERS = 9 };
+enum { DECODERS = 10 };
 
 static void decode(unsigned which, struct slice body)
 {
@@ -19,7 +19,8 @@ static void decode(unsigned which, struct slice body)
 	case 5: DECODES_TO_ONE_FORM(signin_ask, body); break;
 	case 6: DECODES_TO_ONE_FORM(signin_answer, body); break;
 	case 7: DECODES_TO_ONE_FORM(signin_offered, body); break;
-	default: DECODES_TO_ONE_FORM(signin_changed, body); break;
+	case 8: DECODES_TO_ONE_FORM(signin_changed, body); break;
+	default: DECODES_TO_ONE_FORM(signin_shut, body); break;
 	}
 }
 

@@ -58,6 +58,8 @@ ROUND_TRIP(offered_comes_back, signin_offered, false, BOTH_SLICE(mechanisms),
 	.mechanisms = SLICE("SCRAM-SHA-256 PLAIN"))
 ROUND_TRIP(changed_comes_back, signin_changed, false, BOTH_SLICE(account),
 	.account = SLICE("bob@example.org"))
+ROUND_TRIP(shut_comes_back, signin_shut, false, BOTH_ADDRESS(client) && BOTH(seconds),
+	.client = IPV6, .seconds = 86400)
 
 static void texts_come_back_in_order(void **state)
 {
@@ -156,6 +158,7 @@ int main(void)
 		cmocka_unit_test(answer_comes_back),
 		cmocka_unit_test(offered_comes_back),
 		cmocka_unit_test(changed_comes_back),
+		cmocka_unit_test(shut_comes_back),
 		cmocka_unit_test(texts_come_back_in_order),
 		cmocka_unit_test(an_answer_holds_exactly_the_texts_it_promises),
 		cmocka_unit_test(what_is_too_long_is_no_beginning),

@@ -38,6 +38,24 @@ bool policy_proxy_is_due(const struct policy *policy, struct slice service,
 	return false;
 }
 
+/* ---- who guesses ---- */
+
+#define MINUTE (60 * NS_PER_S)
+#define HOUR (60 * MINUTE)
+
+struct slice door_words_until(mono_ns shut_for, struct arena *arena)
+{
+	mono_ns minutes = (shut_for - 1) / MINUTE + 1;
+
+	if (minutes <= 1)
+		return SLICE("in a minute");
+	if (minutes > 10)
+		minutes = (minutes + 9) / 10 * 10;
+	if (minutes <= 60)
+		return arena_format(arena, "in %jd minutes", (intmax_t)minutes);
+	return arena_format(arena, "in %jd hours", (intmax_t)((shut_for - 1) / HOUR + 1));
+}
+
 /* ---- admission ---- */
 
 struct newcomer {
@@ -66,6 +84,25 @@ static unsigned part_of_strangers(struct slice service)
 								       : SIGNING_IN_PART;
 }
 
+/* On port 25 one may sign in too; but mail comes in there, for which nobody does. */
+static bool is_for_signing_in(struct slice service)
+{
+	static const enum service services[] = {
+		SERVICE_SUBMISSION, SERVICE_SUBMISSIONS, SERVICE_POP3, SERVICE_POP3S};
+
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+		if (slice_is(service, slice_of(service_text(services[i]))))
+			return true;
+	return false;
+}
+
+/* Those who may relay are not here to guess: some of them only share the address of who does. */
+static bool is_shut_out(struct newcomer *newcomer)
+{
+	return newcomer->door->shut_for && is_for_signing_in(newcomer->service) &&
+	       !is_favoured(newcomer);
+}
+
 /* The limits of each address are the trusted client's only where they are written for it. */
 static struct session_limits limits_at_the_door(struct newcomer *newcomer)
 {
@@ -83,6 +120,11 @@ enum reason policy_admit(const struct door *door, const struct address *from, st
 	struct admission *admission)
 {
 	struct newcomer newcomer = {door, from, service};
+
+	if (is_shut_out(&newcomer)) {
+		*admission = (struct admission){0};
+		return REASON_TOO_MANY_WRONG_SIGN_INS;
+	}
 	struct session_limits limits = limits_at_the_door(&newcomer);
 	const struct admission_limits numbers = {
 		.per_address = limits.connections_per_address,

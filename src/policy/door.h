@@ -6,6 +6,9 @@
  * `limits connections` counts all clients of the daemon together. Of it strangers have nine tenths
  * on port 25, and half of the rest where clients sign in; the last twentieth is for those who may
  * relay or are known as someone.
+ *
+ * An address from which nobody may sign in for a while, since too many wrong passwords came, is not
+ * let in where clients sign in, unless it may relay or is known as someone.
  */
 #ifndef POLICY_DOOR_H
 #define POLICY_DOOR_H
@@ -27,9 +30,14 @@ struct door {
 	mono_ns mono;
 	wall_ns wall;
 	struct arena *arena; /* for the while of the call */
+	mono_ns shut_for;    /* so long nobody is to sign in from its address; 0: one may */
 };
 /* As admission_enter(). */
 enum reason policy_admit(const struct door *door, const struct address *from, struct slice service,
 	struct admission *admission);
+
+/* When to come again, for people: "in a minute", "in 20 minutes", "in 5 hours". Rounded up, and
+ * so that the replies of a crowd are of few kinds. In `arena`. */
+struct slice door_words_until(mono_ns shut_for, struct arena *arena);
 
 #endif

@@ -33,6 +33,8 @@ struct slice pop_reason_words(enum reason reason)
 		return SLICE("too many connections from your address");
 	if (reason == REASON_TOO_OFTEN_FROM_ADDRESS)
 		return SLICE("too many connections a minute from your address");
+	if (reason == REASON_TOO_MANY_WRONG_SIGN_INS)
+		return SLICE("too many wrong sign-ins from your address; wait a while");
 	return SLICE("too many connections; try again later");
 }
 
@@ -74,8 +76,12 @@ enum reason pop_admit(
 	struct pop *pop, const struct address *from, bool implicit_tls, struct admission *admission)
 {
 	struct arena *arena = arena_new();
-	const struct door door = {
-		pop->census, pop->policy, loop_mono(pop->loop), loop_wall(pop->loop), arena};
+	const struct door door = {.census = pop->census,
+		.policy = pop->policy,
+		.mono = loop_mono(pop->loop),
+		.wall = loop_wall(pop->loop),
+		.arena = arena,
+		.shut_for = pop->doors->shut_for(pop->doors->owner, from)};
 	enum reason reason = policy_admit(&door, from,
 		slice_of(service_text(implicit_tls ? SERVICE_POP3S : SERVICE_POP3)), admission);
 

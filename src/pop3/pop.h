@@ -46,10 +46,12 @@ struct pop_doors {
 	enum exchange (*respond)(struct task *task, struct asker_exchange *exchange, bool cancelled,
 		struct slice words);
 	void (*end)(struct asker_exchange *exchange);
+	/* As asker_shut_for(). */
+	mono_ns (*shut_for)(void *owner, const struct address *client);
 	/* As in tls/tls.h. */
 	bool (*can_encrypt)(void *owner);
-	enum tls_end (*encrypt)(struct task *task, void *owner, struct stream *stream,
-		struct tls_session **tls, struct text *why);
+	enum tls_end (*encrypt)(struct task *task, void *owner, const struct address *client,
+		struct stream *stream, struct tls_session **tls, struct text *why);
 	/* How a sign-in ended, for the journal and the log; and what a disk said no to. */
 	void (*told)(void *owner, const struct pop_signin *signin);
 	void (*failed)(void *owner, struct slice account, struct slice words);

@@ -6,6 +6,7 @@
  * Maildirs below it. Listening sockets and its own certificate come as descriptors, the
  * configuration as a sealed memory file. It talks to accounts (signing in), keys (TLS) and control.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "policy/door.h"
 #include "policy/tls_files.h"
 #include "pop3/process.h"
+#include "role/shortage.h"
 
 enum { DISK_THREADS = 4 };
 static const mono_ns farewell_ns = 2 * NS_PER_S; /* of the grace, for last words */
@@ -35,6 +37,13 @@ static enum exchange sign_in(struct task *task, void *owner, struct arena *arena
 	return asker_sign_in(task, process->asker, arena, begin, exchange);
 }
 
+static mono_ns shut_for(void *owner, const struct address *client)
+{
+	const struct pop_process *process = owner;
+
+	return asker_shut_for(process->asker, client);
+}
+
 static bool can_encrypt(void *owner)
 {
 	const struct pop_process *process = owner;
@@ -42,12 +51,15 @@ static bool can_encrypt(void *owner)
 	return tls_can_accept(process->tls);
 }
 
-static enum tls_end encrypt(struct task *task, void *owner, struct stream *stream,
-	struct tls_session **tls, struct text *why)
+/* Where somebody has signed in of late others do not go first. */
+static enum tls_end encrypt(struct task *task, void *owner, const struct address *client,
+	struct stream *stream, struct tls_session **tls, struct text *why)
 {
 	struct pop_process *process = owner;
+	bool first = asker_knows(process->asker, client);
 
-	return tls_accept(task, process->tls, stream, tls, why);
+	return tls_accept_in_turn(
+		task, process->tls, first ? TLS_AT_ONCE : TLS_IN_TURN, stream, tls, why);
 }
 
 static void welcome(struct task *task, void *owner, const struct arrival_place *place,
@@ -75,6 +87,7 @@ static void *pop_start(struct role *role)
 		.sign_in = sign_in,
 		.respond = asker_respond,
 		.end = asker_end,
+		.shut_for = shut_for,
 		.can_encrypt = can_encrypt,
 		.encrypt = encrypt,
 		.told = pop_told,
@@ -86,9 +99,16 @@ static void *pop_start(struct role *role)
 	told_init(&process->told, role->loop, &(struct told_user){pop_tell, NULL, process});
 	process->asker = asker_open(role->loop);
 	process->tls = tls_open(role->loop, &why);
-	panic_if(!process->tls, "no TLS: %.*s", SLICE_ARGS(text_slice(&why)));
+	if (!process->tls) {
+		role_log(role, LEVEL_ERROR, "tls", "%.*s", SLICE_ARGS(text_slice(&why)));
+		role_has_failed(role, EXIT_FAILURE);
+		return process;
+	}
 	process->pool = offload_open(role->loop, DISK_THREADS);
-	panic_if(!process->pool, "no threads for reading mail");
+	if (!process->pool) {
+		role_is_short(role, "threads for reading mail", errno);
+		return process;
+	}
 	pop_open(&process->pop, role->loop, role->id_slot, &process->doors, process->pool);
 	return process;
 }
@@ -159,7 +179,8 @@ static void take_base(struct pop_process *process, const struct setup_grant *gra
 static void take_census(struct pop_process *process, int fd)
 {
 	process->pop.census = census_open(fd, CENSUS_LAST);
-	panic_if(!process->pop.census, "the count of connections cannot be mapped");
+	if (!process->pop.census)
+		role_is_short(process->role, "memory for the count of connections", errno);
 	close(fd);
 }
 

@@ -255,7 +255,8 @@ static bool encrypt_at_once(struct task *task, struct pop_session *session)
 	if (!doors->can_encrypt(doors->owner))
 		return false;
 	mono_ns outer = task_limit(task, handshake_within);
-	enum tls_end end = doors->encrypt(task, doors->owner, session->stream, &session->tls, &why);
+	enum tls_end end = doors->encrypt(
+		task, doors->owner, &session->client, session->stream, &session->tls, &why);
 	task_restore(task, outer);
 	session->encrypted = end == TLS_DONE;
 	return session->encrypted;

@@ -23,6 +23,7 @@ struct house {
 	struct mailbox_folder folder;
 	enum signin_outcome outcome; /* of a right password */
 	size_t told, failed;
+	mono_ns shut_for;
 	bool no_keys;
 };
 
@@ -76,15 +77,21 @@ static void fake_over(struct asker_exchange *exchange)
 	exchange->request = 0;
 }
 
+static mono_ns fake_shut_for(void *owner, const struct address *client)
+{
+	(void)client;
+	return ((struct house *)owner)->shut_for;
+}
+
 static bool fake_can_encrypt(void *owner)
 {
 	return !((struct house *)owner)->no_keys;
 }
 
-static enum tls_end fake_encrypt(struct task *task, void *owner, struct stream *stream,
-	struct tls_session **tls, struct text *why)
+static enum tls_end fake_encrypt(struct task *task, void *owner, const struct address *client,
+	struct stream *stream, struct tls_session **tls, struct text *why)
 {
-	(void)task, (void)owner, (void)stream, (void)why;
+	(void)task, (void)owner, (void)client, (void)stream, (void)why;
 	*tls = NULL;
 	return TLS_DONE;
 }
@@ -134,7 +141,7 @@ static int setup(void **state)
 	house = (struct house){.loop = sim_open(1700000000 * NS_PER_S)};
 	house.pool = offload_open(house.loop, 1);
 	house.doors = (struct pop_doors){&house, fake_offered, fake_sign_in, fake_respond,
-		fake_over, fake_can_encrypt, fake_encrypt, fake_told, fake_failed};
+		fake_over, fake_shut_for, fake_can_encrypt, fake_encrypt, fake_told, fake_failed};
 	mailbox_make(&house.folder, "/example.org/alice");
 	pop_open(&house.pop, house.loop, 1, &house.doors, house.pool);
 	pop_use_policy(&house.pop, policy_of(&house.folder));
@@ -606,6 +613,24 @@ static void a_message_that_vanishes_is_said_to_be_gone(void **state)
 				   "+OK 0 messages deleted\r\n");
 }
 
+static void an_address_that_guesses_is_not_heard(void **state)
+{
+	struct house *house = *state;
+	static const char *const none[] = {NULL};
+	struct client client = {house, none};
+
+	house->shut_for = NS_PER_S;
+	client_start(&client);
+	loop_run(house->loop);
+	heard_is(&client, "-ERR [SYS/TEMP] too many wrong sign-ins from your address; wait a while"
+			  "\r\n");
+	assert_int_equal(house->pop.tally.turned_away, 1);
+	house->shut_for = 0;
+	client_start(&client);
+	loop_run(house->loop);
+	heard_is(&client, GREETING);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -628,6 +653,7 @@ int main(void)
 		TEST(a_message_that_vanishes_is_said_to_be_gone),
 		TEST(who_does_not_sign_in_gives_its_place_up_when_there_are_many),
 		TEST(the_last_places_are_not_for_strangers),
+		TEST(an_address_that_guesses_is_not_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@ static void handshake(struct task *task, struct pop_session *session)
 
 	if (!pop_flush(task, session, 0))
 		return;
-	enum tls_end end = doors->encrypt(task, doors->owner, session->stream, &session->tls, &why);
+	enum tls_end end = doors->encrypt(
+		task, doors->owner, &session->client, session->stream, &session->tls, &why);
 	if (end == TLS_DONE)
 		session->encrypted = true;
 	else

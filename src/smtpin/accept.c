@@ -174,7 +174,7 @@ static enum commit keep(struct task *task, struct intake *intake, const struct m
 			text_slice(&intake->gathered), session->transaction->id);
 	struct big_message *big = intake->big;
 	intake->big = NULL; /* committed or not, it is the writer's now */
-	return writer_big_commit(task, big, message);
+	return writer_big_commit(task, big, message, text_slice(&intake->gathered));
 }
 
 /* Whom the message was split from: a line each, now that it is kept. */

@@ -2,6 +2,7 @@
 /* Who goes first. Read admission.h first, then role/admission.h. */
 #include "smtpin/admission.h"
 
+#include "account/asker.h"
 #include "policy/door.h"
 #include "smtpin/session.h"
 
@@ -19,6 +20,20 @@ static bool session_is_favoured(struct session *session, struct arena *arena)
 
 	facts_gather(session, NULL, &facts);
 	return policy_favours_client(session_policy(session), &facts, arena);
+}
+
+/* ---- handshakes ---- */
+
+enum tls_turn admission_turn(struct session *session)
+{
+	struct asker *asker = session->edge->asker;
+	struct arena *arena = edge_arena_take(session->edge);
+	bool first = asker_knows(asker, &session->client) || session_is_favoured(session, arena);
+
+	edge_arena_give(session->edge, arena);
+	if (first)
+		return TLS_AT_ONCE;
+	return asker_shut_for(asker, &session->client) ? TLS_LAST : TLS_IN_TURN;
 }
 
 /* ---- pressure ---- */
@@ -98,14 +113,26 @@ enum reason admission_ask(struct edge *edge, const struct address *from, struct 
 	struct admission *admission)
 {
 	struct arena *arena = edge_arena_take(edge);
-	const struct door door = {
-		edge->census, edge->policy, loop_mono(edge->loop), loop_wall(edge->loop), arena};
+	const struct door door = {.census = edge->census,
+		.policy = edge->policy,
+		.mono = loop_mono(edge->loop),
+		.wall = loop_wall(edge->loop),
+		.arena = arena,
+		.shut_for = asker_shut_for(edge->asker, from)};
 	enum reason reason = policy_admit(&door, from, service, admission);
 
 	edge_arena_give(edge, arena);
 	if (edge->pressure.at == NEVER && patience_now(edge))
 		timer_set(&edge->pressure, loop_mono(edge->loop) + sweep_ns);
 	return reason;
+}
+
+struct slice admission_about(const struct edge *edge, const struct address *from,
+	enum reason reason, struct arena *arena)
+{
+	return reason == REASON_TOO_MANY_WRONG_SIGN_INS
+		       ? door_words_until(asker_shut_for(edge->asker, from), arena)
+		       : SLICE_NONE;
 }
 
 void admission_end(struct edge *edge, struct admission *admission)

@@ -17,6 +17,7 @@
 
 #include "base/address.h"
 #include "role/admission.h"
+#include "tls/tls.h"
 
 struct edge;
 struct session;
@@ -25,12 +26,19 @@ void admission_begin(struct edge *edge);
 /* REASON_NONE: it is entered. Else nothing is, and that is what to say. */
 enum reason admission_ask(struct edge *edge, const struct address *from, struct slice service,
 	struct admission *admission);
+/* The row's $1, where it has one. In `arena`. */
+struct slice admission_about(const struct edge *edge, const struct address *from,
+	enum reason reason, struct arena *arena);
 void admission_end(struct edge *edge, struct admission *admission);
 
 /* That the client has sent so many octets of a message. */
 void admission_note_octets(struct session *session, size_t octets);
 /* That it is its turn, and what it does next is counted from now on. */
 void admission_note_turn(struct session *session);
+
+/* When the client's handshake is done while many want one: who may relay, is known as someone or
+ * has signed in from there of late does not wait; who guesses waits for all others. */
+enum tls_turn admission_turn(struct session *session);
 
 /* Whether this client may make the process hold more, for a message or a recipient; asked at MAIL,
  * at RCPT and while a message comes. What is said where it may not is REASON_MEMORY_FULL. */

@@ -14,6 +14,7 @@
 
 #include "base/panic.h"
 #include "policy/tls_files.h"
+#include "role/shortage.h"
 #include "smtpin/edge_process.h"
 #include "smtpin/alike.h"
 
@@ -58,7 +59,8 @@ static void *edge_start(struct role *role)
 	asker_watch(process->asker, accounts_changed, &process->edge);
 	begin_tls(process);
 	process->pool = offload_open(role->loop, FLUSH_THREADS);
-	panic_if(!process->pool, "no threads for flushing");
+	if (!process->pool)
+		role_is_short(role, "threads for flushing", errno);
 	return process;
 }
 
@@ -143,7 +145,8 @@ static void secret_read(struct edge_process *process, int fd)
 static void census_read(struct edge_process *process, int fd)
 {
 	process->edge.census = census_open(fd, process->role->slot);
-	panic_if(!process->edge.census, "the count of connections cannot be mapped");
+	if (!process->edge.census)
+		role_is_short(process->role, "memory for the count of connections", errno);
 	close(fd);
 }
 

@@ -22,7 +22,8 @@ static bool let_in(struct session *session)
 	if (reason == REASON_NONE)
 		return true;
 	session->scratch = edge_arena_take(session->edge);
-	refuse_and_end(session, reason, SLICE_NONE);
+	refuse_and_end(session, reason,
+		admission_about(session->edge, &session->client, reason, session->scratch));
 	edge_arena_give(session->edge, session->scratch);
 	session->scratch = NULL;
 	return false;

@@ -224,6 +224,7 @@ static void say_and_close(struct task *task, struct io *client, struct slice rep
 {
 	mono_ns outer = task_limit(task, last_words_ns);
 
+	io_close_follows(client);
 	if (io_write(task, client, reply) != IO_DONE)
 		reply = SLICE_NONE; /* the client has gone: there is nobody to tell */
 	task_restore(task, outer);
@@ -234,7 +235,8 @@ void refuse_connection(struct task *task, struct edge *edge, struct io *client,
 	const struct address *from, struct slice service, enum reason reason)
 {
 	struct arena *arena = edge_arena_take(edge);
-	struct decision decision = decision_of(reason, STAGE_CONNECT, SLICE_NONE, arena);
+	struct decision decision = decision_of(
+		reason, STAGE_CONNECT, admission_about(edge, from, reason, arena), arena);
 	struct facts facts = {.client = *from, .has_client = true, .listener = service};
 	struct text reply = {.at = arena_bytes(arena, REPLY_LINE_MAX), .size = REPLY_LINE_MAX};
 	struct journal_decision line = {.id = edge_new_id(edge),

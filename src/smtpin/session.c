@@ -410,6 +410,8 @@ static void say_last_words(struct task *task, struct farewell *farewell)
 
 	task_restore(task, NEVER);
 	task_limit(task, farewell->edge->stopping ? stopping_ns : last_words_ns);
+	if (farewell->goodbye)
+		io_close_follows(stream_io(stream));
 	if (stream_flush(task, stream) == IO_DONE && !farewell->goodbye &&
 		stream_has_come(stream)) {
 		task_limit(task, drain_ns);
@@ -492,6 +494,7 @@ static void session_run(struct task *task, void *arg)
 	struct session session;
 
 	session_begin(&session, task, arg);
+	io_look_first(task, stream_io(session.stream));
 	if (proxy_heard(task, &session) && encrypt_first(task, &session)) {
 		greet(&session);
 		converse(task, &session);

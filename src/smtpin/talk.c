@@ -183,6 +183,19 @@ static void link_suspect(void *owner, uint32_t number, uint64_t epoch, uint64_t 
 	send_committed(owner, SPOOLING_SUSPECT, &suspect);
 }
 
+/* There was no descriptor left to receive it with: it goes back, and is asked for again. */
+static void give_back(struct edge_process *process, const struct spooling_give *give)
+{
+	const struct spooling_none none = {
+		.segment_class = give->segment_class, .request = give->request};
+
+	role_log(process->role, LEVEL_ERROR, "short",
+		"no descriptor for a segment of the spool: raise LimitNOFILE= of the service, or "
+		"`ulimit -n`; mail waits");
+	link_done(process, give->number, give->epoch, 0);
+	spool_writer_none(process->edge.writer, &none);
+}
+
 static void queue_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
@@ -193,6 +206,8 @@ static void queue_receive(
 	(void)channel;
 	if (type == SPOOLING_GIVE && fd >= 0 && spooling_give_read(body, &give))
 		spool_writer_give(process->edge.writer, &give, fd);
+	else if (type == SPOOLING_GIVE && fd < 0 && spooling_give_read(body, &give))
+		give_back(process, &give);
 	else if (fd >= 0)
 		close(fd); /* nothing else comes with one */
 	else if (type == SPOOLING_NONE && spooling_none_read(body, &none))

@@ -33,8 +33,8 @@ static bool shake_hands(struct task *task, struct session *session)
 	char words[200];
 	struct text why = TEXT_FIXED(words);
 	mono_ns outer = session_begin_wait(session);
-	enum tls_end end =
-		tls_accept(task, session->edge->tls, session->stream, &session->tls, &why);
+	enum tls_end end = tls_accept_in_turn(task, session->edge->tls, admission_turn(session),
+		session->stream, &session->tls, &why);
 
 	session_end_wait(session, outer);
 	if (end == TLS_DONE)

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "tls/signer.h"
+#include "tls/turns.h"
 
 struct keys_door;
 
@@ -18,7 +19,8 @@ struct tls {
 	OSSL_PROVIDER *standard, *ours;
 	EVP_CIPHER *ticket_cipher;
 	BIO_METHOD *bio;
-	struct task *task; /* who is in OpenSSL now and may wait for a signature */
+	struct task *task;  /* who is in OpenSSL now and may wait for a signature */
+	struct turns turns; /* of handshakes; where there is a loop */
 	struct tls_signer signer;
 	enum signing_outcome last_signing; /* of the call of OpenSSL that runs */
 	struct keys_door *door;            /* NULL: none yet */
@@ -93,10 +95,11 @@ struct tls_session {
 	struct tls *tls;
 	struct io *io;
 	SSL *ssl;
-	bool starved;  /* the last call wanted input and there was none */
-	bool ended;    /* the peer has closed */
-	bool broken;   /* nothing more can be said */
-	bool has_name; /* of the server, as a client: else nothing can be verified */
+	enum tls_turn turn; /* of its handshake */
+	bool starved;       /* the last call wanted input and there was none */
+	bool ended;         /* the peer has closed */
+	bool broken;        /* nothing more can be said */
+	bool has_name;      /* of the server, as a client: else nothing can be verified */
 	struct tls_seen seen;
 	char *texts; /* what `seen` points into */
 };

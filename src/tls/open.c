@@ -36,6 +36,7 @@ static struct tls *open_with(struct loop *loop, struct text *why)
 
 	panic_if(!tls, "no memory for TLS");
 	tls->loop = loop;
+	turns_init(&tls->turns, loop);
 	tls->self_signed = TEXT_GROWING;
 	ERR_clear_error();
 	if (library_open(tls) && session_bio_open(tls))

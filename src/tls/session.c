@@ -217,13 +217,30 @@ static enum tls_end handshake_failed(struct tls_session *session, enum io_end en
 		      : failed(session, TLS_FAILED, "the connection broke", why);
 }
 
+/* What others left behind meanwhile is no reason of this session's. */
+static enum io_end take_turn(struct task *task, struct tls_session *session)
+{
+	enum wait end = turns_take(task, &session->tls->turns, session->turn);
+
+	ERR_clear_error();
+	session->tls->last_signing = SIGNED;
+	switch (end) {
+	case WAIT_READY: return IO_DONE;
+	case WAIT_DEADLINE: return IO_DEADLINE;
+	case WAIT_CANCELLED: break;
+	}
+	return IO_CANCELLED;
+}
+
 static enum tls_end shake(struct task *task, struct tls_session *session, struct text *why)
 {
 	unsigned steps = 0;
 
 	for (;;) {
+		enum io_end turn = take_turn(task, session);
+		if (turn != IO_DONE)
+			return handshake_failed(session, turn, why);
 		call_begin(task, session);
-		session->tls->last_signing = SIGNED;
 		int result = SSL_do_handshake(session->ssl);
 		if (result == 1)
 			return TLS_DONE;
@@ -292,6 +309,12 @@ static bool is_unread(struct stream *stream)
 enum tls_end tls_accept(struct task *task, struct tls *tls, struct stream *stream,
 	struct tls_session **session, struct text *why)
 {
+	return tls_accept_in_turn(task, tls, TLS_AT_ONCE, stream, session, why);
+}
+
+enum tls_end tls_accept_in_turn(struct task *task, struct tls *tls, enum tls_turn turn,
+	struct stream *stream, struct tls_session **session, struct text *why)
+{
 	*session = NULL;
 	if (is_unread(stream)) {
 		text_put(why, SLICE("something was sent before the handshake"));
@@ -304,6 +327,7 @@ enum tls_end tls_accept(struct task *task, struct tls *tls, struct stream *strea
 		return TLS_NO_KEYS;
 	}
 	struct tls_session *opened = session_new(tls, stream, tls->contexts->hosts[0].context);
+	opened->turn = turn;
 	if (tls->tickets.count == 0) {
 		SSL_set_options(opened->ssl, SSL_OP_NO_TICKET);
 		(void)SSL_set_num_tickets(opened->ssl, 0);

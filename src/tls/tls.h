@@ -102,6 +102,15 @@ bool tls_has_certificate(const struct tls *tls); /* NULL has none */
 /* The handshake; on TLS_DONE the stream speaks TLS. A stream with unread input is TLS_UNREAD. */
 enum tls_end tls_accept(struct task *task, struct tls *tls, struct stream *stream,
 	struct tls_session **session, struct text *why) MUST_USE;
+/* Who waits when many come at once, so that replies to others do not wait behind them (turns.h). */
+enum tls_turn {
+	TLS_AT_ONCE, /* never: as tls_accept() */
+	TLS_IN_TURN, /* strangers */
+	TLS_LAST,    /* while there is no stranger */
+	TLS_TURNS
+};
+enum tls_end tls_accept_in_turn(struct task *task, struct tls *tls, enum tls_turn turn,
+	struct stream *stream, struct tls_session **session, struct text *why) MUST_USE;
 
 /* ---- as a client ---- */
 

@@ -32,6 +32,7 @@ struct scene {
 	uint8_t bound[2][32];
 	bool has_bound[2];
 	unsigned lines;
+	enum tls_turn turn;
 };
 
 static void keep(char *place, size_t size, struct slice s)
@@ -64,7 +65,8 @@ static void serve(struct task *task, void *arg)
 
 	if (scene->early) /* as a server does that reads STARTTLS and what came with it */
 		panic_if(stream_peek(task, stream, &first) != IO_DONE, "nothing early");
-	scene->server_end = tls_accept(task, scene->server->tls, stream, &session, &why);
+	scene->server_end =
+		tls_accept_in_turn(task, scene->server->tls, scene->turn, stream, &session, &why);
 	if (scene->server_end == TLS_DONE) {
 		const struct tls_seen *seen = tls_seen(session);
 		keep(scene->version, sizeof scene->version, seen->version);
@@ -169,6 +171,24 @@ static void a_signature_is_waited_for_while_others_go_on(void **state)
 	assert_string_equal(scene.answer, "heard hello");
 	assert_string_equal(other.answer, "heard hello");
 	assert_int_equal(loop_mono(scene.loop) < 200 * NS_PER_MS + NS_PER_S, 1);
+	scene_close(&scene);
+}
+
+static void who_waits_for_a_turn_is_served_as_well(void **state)
+{
+	struct scene scene, last;
+
+	(void)state;
+	scene_open(&scene);
+	last = scene;
+	scene.turn = TLS_IN_TURN;
+	last.turn = TLS_LAST;
+	sim_pair(last.loop, &last.ends[0], &last.ends[1]);
+	assert_true(task_start(last.loop, "server", serve, &last));
+	assert_true(task_start(last.loop, "client", ask, &last));
+	scene_run(&scene);
+	assert_string_equal(scene.answer, "heard hello");
+	assert_string_equal(last.answer, "heard hello");
 	scene_close(&scene);
 }
 
@@ -393,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conversation_goes_on_under_tls),
 		cmocka_unit_test(a_signature_is_waited_for_while_others_go_on),
+		cmocka_unit_test(who_waits_for_a_turn_is_served_as_well),
 		cmocka_unit_test(a_verified_session_needs_the_name),
 		cmocka_unit_test(who_takes_any_certificate_still_learns_whether_it_holds),
 		cmocka_unit_test(both_ends_export_the_same_binding),
