@@ -39,7 +39,7 @@ class Bench:
         self.asked, self.folder, self.disk = asked, folder, disk
         self.tools = {name: os.path.join(asked.build, "release", "bench", name) for name in TOOLS}
         self.sink, self.servers, self.rows, self.notes, self.versions = None, [], [], [], []
-        self.began, self.next_id, self.alone = time.monotonic(), 0, {"many": 0.0, "each": 0.0}
+        self.began, self.next_id, self.alone, self.floor = time.monotonic(), 0, {"many": 0.0, "each": 0.0}, {}
 
     def note(self, words):
         if words not in self.notes:

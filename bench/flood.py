@@ -7,11 +7,13 @@ import time
 
 from measure import free_port, load
 from profile import role_of
+from rounds import s_server
 from servers import Absent, Postern
 
 NAME = "beside 1,000 wrong sign-ins a second"
-SESSIONS = 500  # a second, of two wrong sign-ins each, from 32,768 networks
+SESSIONS, GUESSES = 500, 2  # sessions a second, wrong sign-ins of each
 SECONDS, MAIL = 6, 200  # so long; messages a second of others
+FORMS = {"each session from another address": 0, "from 200 addresses": 200}  # 0: of 32,768 networks
 MORE = """\
 listen submissions "127.0.0.1:{signin}"
 accounts file "{users}"
@@ -62,23 +64,53 @@ def sign_ins(bench):
 
 
 def flooded(bench, server, port):
+    """Each form of guessers, then as many handshakes as theirs with somebody else: what the same processors do to
+    mail while nobody guesses here."""
     seconds = 2 if bench.asked.quick else SECONDS
     before = memory_of(server, "accounts")
     without = ordinary(bench, server, seconds)
-    # The guessers would not be on this machine: they give way to everybody else here.
-    guessing = subprocess.Popen(["nice", "-n", "19", bench.tools["handshake"], str(port), "guess", str(SESSIONS * (seconds + 2)),
-                                 "200", str(SESSIONS)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    found = {"without": without, "memory": before}
+    for form, addresses in FORMS.items():
+        found[form] = beside(bench, server, port, seconds, addresses)
+    found["memory"] = (before, memory_of(server, "accounts"))
+    found["control"] = elsewhere(bench, server, seconds)
+    shown = {"Postern": found}
+    bench.add(NAME, "connect to 250 of others, p50 / p99 ms, without them", shown, "without", False)
+    for form in FORMS:
+        found[form + " rate"], found[form] = found[form]
+        bench.add(NAME, f"wrong sign-ins/s, {form}", shown, form + " rate", True)
+        bench.add(NAME, f"connect to 250 beside them, {form}", shown, form, False)
+    bench.add(NAME, "the same beside 500 handshakes a second with openssl s_server", shown, "control", False)
+    bench.add(NAME, "MiB resident of accounts, before / at most", shown, "memory", False, of_machine=False)
+
+
+def guessers(bench, port, kind, seconds, *more):
+    """They would not be on this machine: they give way to everybody else here."""
+    return subprocess.Popen(["nice", "-n", "19", bench.tools["handshake"], str(port), kind, str(SESSIONS * (seconds + 2)), "200",
+                             str(SESSIONS), *map(str, more)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+
+def beside(bench, server, port, seconds, addresses):
+    guessing = guessers(bench, port, "guess", seconds, addresses)
     try:
         time.sleep(1)
-        beside = ordinary(bench, server, seconds)
+        latency = ordinary(bench, server, seconds)
     finally:
         guessing.wait(120)
     done = json.loads(guessing.stdout.read())
-    rate = (done["wrong"] + done["later"]) / done["seconds"]
-    found = {"Postern": {"without": without, "beside": beside, "rate": rate, "memory": (before, memory_of(server, "accounts"))}}
-    bench.add(NAME, "wrong sign-ins answered/s", found, "rate", True)
-    bench.add(NAME, "connect to 250 of others, p50 / p99 ms, without them", found, "without", False)
-    bench.add(NAME, "the same beside them", found, "beside", False)
-    bench.add(NAME, "MiB resident of accounts, before / at most", found, "memory", False, of_machine=False)
-    bench.note(f"{NAME}: {done['wrong']:,} were tested or refused (535), {done['later']:,} were told to wait (454), "
-               f"{done['broken']:,} sessions broke off")
+    away = GUESSES * done["turned_away"]
+    bench.note(f"{NAME}, {addresses or 'all'} addresses: {done['wrong']:,} were tested or refused (535), {done['later']:,} were told to "
+               f"wait (454), {away:,} came no further than the door (421), {done['broken']:,} sessions broke off")
+    return (done["wrong"] + done["later"] + away) / done["seconds"], latency
+
+
+def elsewhere(bench, server, seconds):
+    with s_server(bench) as port:
+        if not port:
+            return None
+        shaking = guessers(bench, port, "direct", seconds)
+        try:
+            time.sleep(1)
+            return ordinary(bench, server, seconds)
+        finally:
+            shaking.wait(120)

@@ -2,12 +2,13 @@
 /*
  * Full TLS handshakes against a server on loopback, by threads that each do one after the other:
  *
- *	handshake PORT starttls|direct|guess COUNT THREADS [RATE]
+ *	handshake PORT starttls|direct|guess COUNT THREADS [RATE [ADDRESSES]]
  *
  * starttls: greeting, EHLO, STARTTLS, handshake, EHLO, QUIT. direct: the handshake alone. guess:
- * handshake, greeting, EHLO, two wrong sign-ins, each session from an address and for an account of
- * its own. RATE: so many sessions a second at most. No session is resumed and no certificate is
- * checked. One line of JSON.
+ * handshake, greeting, EHLO, two wrong sign-ins, each session for an account of its own and from an
+ * address of its own, or by turns from ADDRESSES of them; who is sent away before a handshake is
+ * `turned_away`. RATE: so many sessions a second at most. No session is resumed and no certificate
+ * is checked. One line of JSON.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -32,7 +33,8 @@ static struct {
 	enum kind kind;
 	SSL_CTX *context;
 	double began, rate; /* s; sessions a second, 0: as fast as may be */
-	atomic_long left, begun, finished, broken;
+	long addresses;     /* 0: each session has its own */
+	atomic_long left, begun, finished, broken, turned_away;
 	atomic_long wrong, later; /* 535; 4xx, without a test of the password perhaps */
 } run;
 
@@ -115,8 +117,10 @@ static bool converse(int fd, SSL *tls, long number)
 		!(hear(fd, NULL, '2') && say(fd, NULL, "EHLO client.bench.example\r\n", '2') &&
 			say(fd, NULL, "STARTTLS\r\n", '2')))
 		return false;
-	if (SSL_set_fd(tls, fd) != 1 || SSL_connect(tls) != 1)
-		return false;
+	if (SSL_set_fd(tls, fd) != 1 || SSL_connect(tls) != 1) {
+		atomic_fetch_add(&run.turned_away, run.kind == GUESS);
+		return run.kind == GUESS;
+	}
 	if (run.kind == GUESS)
 		return guess(tls, number);
 	return run.kind == DIRECT || (say(fd, tls, "EHLO client.bench.example\r\n", '2') &&
@@ -127,7 +131,8 @@ static bool converse(int fd, SSL *tls, long number)
 static bool come_from(int fd, long number)
 {
 	struct sockaddr_in source = {.sin_family = AF_INET};
-	uint32_t network = (uint32_t)number % 32768, host = (uint32_t)number / 32768 % 250 + 1;
+	uint32_t which = (uint32_t)(run.addresses ? number % run.addresses : number);
+	uint32_t network = which % 32768, host = which / 32768 % 250 + 1;
 
 	source.sin_addr.s_addr = htonl(UINT32_C(127) << 24 | (network + 16384) << 8 | host);
 	return bind(fd, (const struct sockaddr *)&source, sizeof source) == 0;
@@ -181,15 +186,16 @@ static enum kind kind_of(const char *word)
 int main(int count, char **words)
 {
 	pthread_t threads[THREADS_MOST];
-	int wanted = count == 5 || count == 6 ? atoi(words[4]) : 0;
+	int wanted = count >= 5 && count <= 7 ? atoi(words[4]) : 0;
 
 	run.kind = wanted ? kind_of(words[2]) : KINDS;
 	if (run.kind == KINDS || wanted < 1 || wanted > THREADS_MOST) {
-		fprintf(stderr,
-			"usage: handshake PORT starttls|direct|guess COUNT THREADS [RATE]\n");
+		fprintf(stderr, "usage: handshake PORT starttls|direct|guess COUNT THREADS "
+				"[RATE [ADDRESSES]]\n");
 		return 2;
 	}
-	run.rate = count == 6 ? atof(words[5]) : 0;
+	run.rate = count > 5 ? atof(words[5]) : 0;
+	run.addresses = count > 6 ? atol(words[6]) : 0;
 	run.server = (struct sockaddr_in){.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)atoi(words[1])),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -205,9 +211,9 @@ int main(int count, char **words)
 		pthread_join(threads[i], NULL);
 	double took = seconds() - run.began;
 	printf("{\"finished\": %ld, \"broken\": %ld, \"seconds\": %.3f, \"rate\": %.1f, "
-	       "\"wrong\": %ld, \"later\": %ld}\n",
+	       "\"wrong\": %ld, \"later\": %ld, \"turned_away\": %ld}\n",
 		atomic_load(&run.finished), atomic_load(&run.broken), took,
 		(double)atomic_load(&run.finished) / took, atomic_load(&run.wrong),
-		atomic_load(&run.later));
+		atomic_load(&run.later), atomic_load(&run.turned_away));
 	return 0;
 }

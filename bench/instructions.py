@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""User instructions a message, counted by callgrind with all roles in one process: the figure that
-other load on the machine does not move. Compares with the kept ones in README.md."""
+"""User instructions a message, counted by callgrind with all roles in one process, and apart: the figures
+that other load on the machine does not move. Compares with the kept ones in README.md."""
 import argparse
 import os
 import re
@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 
-from measure import Sink, free_port, load
+from measure import Sink, below, free_port, load
 from servers import Absent, Postern, find_program, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KEPT = os.path.join(ROOT, "bench", "README.md")
 BEGIN, END = "<!-- instructions: here -->", "<!-- end of instructions -->"
 GROWN = 1.10
+APART = ", a process for each role"
 LOADS = [  # figure, what load.c is asked for; a sixth of it warms up
     ("a message, many a connection", ["send", "-c", 20, "-s", 5120], 1800),
     ("a message, a connection each", ["send", "-c", 20, "-s", 5120, "-m", 1], 900),
@@ -26,9 +27,10 @@ LOADS = [  # figure, what load.c is asked for; a sixth of it warms up
 
 
 class Counted:
-    """posternd under callgrind, which counts from `begin` to `end`."""
+    """posternd under callgrind, which counts from `begin` to `end`: in one process or in one for each role."""
 
-    def __init__(self, build, folder, sink):
+    def __init__(self, build, folder, sink, apart=False):
+        os.mkdir(folder, 0o755)
         self.folder, self.port, self.dumps = folder, free_port(), 0
         config, self.log = os.path.join(folder, "postern.conf"), os.path.join(folder, "log")
         with open(config, "w") as file:
@@ -36,11 +38,20 @@ class Counted:
         self.counts = os.path.join(folder, "counts")
         os.mkdir(self.counts)
         os.chmod(self.counts, 0o1777)  # children that have given up their privileges write there, too
+        program = find_program(build, "posternd")
+        again = {"LD_PRELOAD": os.path.join(build, "release", "bench", "libstart_again.so"), "POSTERND": program}
         command = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={self.counts}/%p",
-                   find_program(build, "posternd"), "--one-process", "-c", config]
+                   f"--trace-children={'yes' if apart else 'no'}", program, "-c", config]
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
-        wait_for(self.is_ready, 60, lambda: self.process.poll() is not None and "posternd ended: " + self.words()[-300:])
+            self.process = subprocess.Popen(command + ([] if apart else ["--one-process"]), stdout=log, stderr=log,
+                                            env=dict(os.environ, **(again if apart else {})), stdin=subprocess.DEVNULL, cwd=folder)
+        try:
+            wait_for(self.is_ready, 120 if apart else 60,
+                     lambda: self.process.poll() is not None and "posternd ended: " + self.words()[-300:])
+        except Absent:
+            self.stop()
+            raise
+        self.roles = {pid: self.role(pid) for pid in below(self.process.pid)} if apart else {self.process.pid: "all"}
 
     def words(self):
         with open(self.log, errors="replace") as file:
@@ -49,20 +60,25 @@ class Counted:
     def is_ready(self):
         return '"event":"ready"' in self.words()
 
+    @staticmethod
+    def role(pid):
+        with open(f"/proc/{pid}/cmdline") as file:
+            words = file.read().split("\0")
+        return words[words.index("--role") + 1] if "--role" in words else "supervisor"
+
     def tell(self, what):
-        subprocess.run(["callgrind_control", what, str(self.process.pid)], check=True, stdin=subprocess.DEVNULL,
+        subprocess.run(["callgrind_control", what, *map(str, self.roles)], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder)
 
     def begin(self):
         self.tell("--zero")
 
     def end(self):
-        """The instructions, and the file that says where they were."""
+        """The instructions of each role, and the files that say where they were."""
         self.tell("--dump")
         self.dumps += 1
-        path = os.path.join(self.counts, f"{self.process.pid}.{self.dumps}")
-        with open(path) as file:
-            return int(re.search(r"^(?:totals|summary): (\d+)", file.read(), re.M).group(1)), path
+        paths = {role: os.path.join(self.counts, f"{pid}.{self.dumps}") for pid, role in self.roles.items()}
+        return {role: counted(path) for role, path in paths.items()}, paths
 
     def stop(self):
         self.process.terminate()
@@ -71,6 +87,11 @@ class Counted:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def counted(path):
+    with open(path) as file:
+        return int(re.search(r"^(?:totals|summary): (\d+)", file.read(), re.M).group(1))
 
 
 def settle(sink, count):
@@ -89,27 +110,48 @@ def run_one(server, tools, sink, options, count):
         raise Absent(f"of {count} {sent['finished']} were finished, {sent['unexpected']} unexpectedly")
     if options[0] == "send":
         settle(sink, count)
-    total, path = server.end()
-    return total / count, path
+    found, paths = server.end()
+    return {role: total / count for role, total in found.items()}, paths
 
 
 def measure(asked, folder):
     tools = {name: os.path.join(asked.build, "release", "bench", name) for name in ["load", "sink"]}
     found, sink = {}, Sink(tools["sink"])
     try:
-        server = Counted(asked.build, folder, sink.port)
-        try:
-            for name, options, count in LOADS:
-                if asked.only in name:
-                    run_one(server, tools, sink, options, count // 6)
-                    found[name], path = run_one(server, tools, sink, options, count)
-                    if asked.functions:
-                        show(name, path, count, asked.functions)
-        finally:
-            server.stop()
+        for apart in [False, True]:
+            if not any(asked.only in name + (APART if apart else "") for name, *_ in LOADS):
+                continue
+            try:
+                measure_form(asked, folder, tools, sink, apart, found)
+            except (Absent, subprocess.CalledProcessError) as why:
+                if not apart:
+                    raise
+                print(f"bench: not counted apart: {why}", file=sys.stderr)  # nine valgrinds on a busy machine
     finally:
         sink.end()
     return found
+
+
+def measure_form(asked, folder, tools, sink, apart, found):
+    server = Counted(asked.build, os.path.join(folder, "apart" if apart else "one"), sink.port, apart)
+    try:
+        measure_one(asked, server, tools, sink, APART if apart else "", found)
+    finally:
+        server.stop()
+
+
+def measure_one(asked, server, tools, sink, how, found):
+    for name, options, count in LOADS:
+        if asked.only not in name + how:
+            continue
+        run_one(server, tools, sink, options, count // 6)
+        each, paths = run_one(server, tools, sink, options, count)
+        found[name + how] = sum(each.values())
+        if asked.functions:
+            for role, path in sorted(paths.items(), key=lambda pair: -each[pair[0]]):
+                print(f"{name}{how}: {role} {each[role]:,.0f}")
+                if each[role] * 100 > found[name + how]:
+                    show(name, path, count, asked.functions)
 
 
 # ---- where they were ----
@@ -154,7 +196,7 @@ def keep(found):
 
 
 def compare(found, before):
-    """Prints each figure; True where none has grown."""
+    """Prints each figure; True where none has grown and processes cost no more than a tenth."""
     good = True
     for name, value in found.items():
         was = before.get(name)
@@ -162,6 +204,11 @@ def compare(found, before):
         print(f"{name}: {value:,.0f} user instructions" +
               (f", kept are {was:,} ({value / was - 1:+.1%})" if was else "") + (": GROWN" if grown else ""))
         good = good and not grown
+    for name, value in found.items():
+        apart = found.get(name + APART)
+        if apart:
+            print(f"{name}: a process for each role costs {apart / value - 1:+.1%}")
+            good = good and apart <= value * GROWN
     return good
 
 
@@ -180,7 +227,8 @@ def main():
     asked = options()
     if not shutil.which("callgrind_control"):
         sys.exit("bench: valgrind is not installed: nothing counts instructions here")
-    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink", "src/cmd/posternd"],
+    made = subprocess.run(["ninja", "-C", os.path.join(asked.build, "release"), "bench/load", "bench/sink",
+                           "bench/libstart_again.so", "src/cmd/posternd"],
                           capture_output=True, text=True)
     if made.returncode:
         sys.exit(made.stdout)
@@ -194,7 +242,7 @@ def main():
     if asked.keep:
         keep(found)
     elif not good:
-        sys.exit("bench: more than a tenth more instructions than kept in bench/README.md")
+        sys.exit("bench: more than a tenth more instructions than kept in bench/README.md, or for a process for each role")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rounds that measure time: relay, refusal, handshakes, decisions. Each takes the bench and adds rows."""
+import contextlib
 import json
 import os
 import subprocess
@@ -146,20 +147,29 @@ def shake(bench, account, port, kind, count):
     return {"rate": figures["rate"], "cpu": cpu / figures["finished"] * 1e6} if figures["finished"] else None
 
 
-def openssl_alone(bench, count):
+@contextlib.contextmanager
+def s_server(bench, account=None):
+    """The port of openssl's, which does handshakes and nothing else; None where it cannot be had."""
     files = [os.path.join(bench.folder, name) for name in ["s_server-key.pem", "s_server-cert.pem"]]
     made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                            "-days", "2", "-subj", "/CN=bench", "-keyout", files[0], "-out", files[1]], capture_output=True)
     if made.returncode:
-        return None
-    port, account = free_port(), Account("s_server")
+        yield None
+        return
+    port, account = free_port(), account or Account("s_server")
     account.start(["openssl", "s_server", "-accept", str(port), "-key", files[0], "-cert", files[1], "-quiet"],
                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     try:
-        return shake(bench, account, port, "direct", count)
+        yield port
     finally:
         account.end()
+
+
+def openssl_alone(bench, count):
+    account = Account("s_server")
+    with s_server(bench, account) as port:
+        return shake(bench, account, port, "direct", count) if port else None
 
 
 def decisions(bench):
@@ -173,15 +183,20 @@ def decisions(bench):
 
 
 def harness(bench):
-    """Generator and sink alone: what the machine gives. The best of all that this run has seen."""
+    """Generator and sink alone: what the machine gives, and what the kernel asks of a server that does nothing but take
+    the packets. The best of all that this run has seen."""
     note = "the generator and the sink alone: "
     bench.notes = [one for one in bench.notes if not one.startswith(note)]
     for key, each, count in [("many", 0, 20000), ("each", 1, 10000)]:
         for _ in range(2):
             bench.sink.ask("XRESET 0")
+            before = bench.sink.counts()["cpu"]
             got = load(bench.tools["load"], "send", bench.sink.port, "-c", 100, "-m", each, "-n", count)
+            cpu = (bench.sink.counts()["cpu"] - before) / count * 1e6
             bench.alone[key] = max(bench.alone[key], got["rate"])
-    bench.note(f"{note}{bench.alone['many']:,.0f} messages/s, {bench.alone['each']:,.0f} with a connection each")
+            bench.floor[key] = min(bench.floor.get(key, cpu), cpu)
+    bench.note(f"{note}{bench.alone['many']:,.0f} messages/s, {bench.alone['each']:,.0f} with a connection each; the sink, which only "
+               f"takes and counts them, needs {bench.floor['many']:.1f} and {bench.floor['each']:.1f} µs CPU a message")
 
 
 def profiled(bench):
