@@ -18,11 +18,11 @@ import traceback
 NUMBERS = {  # x86_64
     "read": 0, "write": 1, "close": 3, "poll": 7, "pread64": 17, "pwrite64": 18, "readv": 19,
     "writev": 20, "dup": 32, "socket": 41, "connect": 42, "sendto": 44, "recvfrom": 45, "sendmsg": 46, "recvmsg": 47,
-    "shutdown": 48, "bind": 49, "listen": 50, "clone": 56, "vfork": 58, "fcntl": 72, "flock": 73, "fsync": 74,
+    "shutdown": 48, "bind": 49, "listen": 50, "socketpair": 53, "clone": 56, "vfork": 58, "fcntl": 72, "flock": 73, "fsync": 74,
     "fdatasync": 75, "ftruncate": 77, "rename": 82, "mkdir": 83, "unlink": 87, "fchmod": 91, "fchown": 93,
     "getdents64": 217, "epoll_wait": 232, "openat": 257, "mkdirat": 258, "fchownat": 260, "newfstatat": 262,
     "unlinkat": 263, "renameat": 264, "linkat": 265, "fchmodat": 268, "epoll_pwait": 281, "fallocate": 285,
-    "accept4": 288, "eventfd2": 290, "epoll_create1": 291, "dup3": 292, "pipe2": 293, "pwritev": 296,
+    "timerfd_create": 283, "accept4": 288, "eventfd2": 290, "epoll_create1": 291, "dup3": 292, "pipe2": 293, "pwritev": 296,
     "renameat2": 316, "memfd_create": 319, "pidfd_open": 434, "clone3": 435,
 }
 NAMES = {number: name for name, number in NUMBERS.items()}

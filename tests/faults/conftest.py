@@ -2,6 +2,7 @@
 """Real faults against the real daemon. The fixtures of tests/system (as module `house`), and loop disks."""
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 
@@ -17,6 +18,9 @@ SPEC.loader.exec_module(house)
 
 from house import POSTERN, daemon, need, sink  # noqa: E402,F401 fixtures, and what tests/system/pop.py needs
 from disks import LoopDisk  # noqa: E402
+
+# Broken off by SIGTERM (timeout, a service manager) as by Ctrl-C: nothing stays mounted, no daemon stays.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture

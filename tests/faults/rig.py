@@ -7,15 +7,23 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import threading
 import time
 
+from alone import ALONE
 from house import POSTERND, Client, Daemon
 
+# On the wire each token begins with this: a port that is used again may bring a client of another run to our daemon, our
+# client to another run's daemon, or another daemon to our sink, and nothing of that may count.
+MARK = f"r{secrets.token_hex(3)}."
+HOST = f"{MARK}mx.test.example"
+SENDER = f"{MARK}a@elsewhere.example"
 SOON = "retry for 1 days first after 1 seconds at most 1 seconds\n"
-# `l.*` goes to a Maildir of ours, all else to the sink.
-BOTH = """
+# What is for ours.example goes to a Maildir of ours, all else to the sink.
+BOTH = f"""
+hostname {HOST}""" + """
 listen smtp "127.0.0.1:0"
 domain ours.example any recipient deliver maildir "{mail}/%d/%l"
 network office 127.0.0.1/32
@@ -23,6 +31,20 @@ relay for network office
 deliver * via "127.0.0.1:{port}"
 limits errors unlimited
 """ + SOON
+
+
+class Progress:
+    """A line now and then for who waits: how far, and how long it will take."""
+
+    def __init__(self, what, total, every=1):
+        self.what, self.total, self.every, self.began = what, total, every, time.monotonic()
+
+    def say(self, done, words=""):
+        if done % self.every and done != self.total:
+            return
+        gone = time.monotonic() - self.began
+        left = f"about {gone / done * (self.total - done) / 60:.0f} min left" if done < self.total else "done"
+        print(f"{self.what}: {done} of {self.total}{words and ', ' + words}; {gone / 60:.1f} min, {left}", flush=True)
 
 
 def until(condition, seconds=60):
@@ -99,10 +121,26 @@ def body_of(token, size=None):
     if size is None:
         size = rng.choice([200, 5_000, 40_000, 300_000]) if rng.random() < 0.1 else rng.choice([200, 2_000, 6_000])
     letters = [b"a", b"b", b".", b" ", b"\r\n", b"\r\n."]
-    text = f"X-Token: {token}\r\nFrom: a@elsewhere.example\r\nMessage-ID: <{token}@load.example>\r\n\r\n"
+    text = f"X-Token: {MARK}{token}\r\nFrom: a@elsewhere.example\r\nMessage-ID: <{token}@load.example>\r\n\r\n"
     if size > 100_000:  # the slow way would keep the clients busy, and the daemon idle
         return text.encode() + base64.encodebytes(rng.randbytes(size)).replace(b"\n", b"\r\n")
     return text.encode() + b"".join(rng.choices(letters, k=size)) + b"\r\n"
+
+
+def bare(address):
+    """The token in an address or in the name of a Maildir; None: it is of another run."""
+    local = address.split("@")[0]
+    return local[len(MARK):] if local.startswith(MARK) else None
+
+
+def greet(server):
+    """A client of our daemon, and of no other that listens where ours did."""
+    client = Client(server.port)
+    if client.banner.startswith("220") and HOST not in client.banner:
+        client.close()
+        raise ConnectionError(f"another daemon answers at port {server.port}")
+    client.say("EHLO load.example")
+    return client
 
 
 class Ledger:
@@ -115,11 +153,11 @@ class Ledger:
 
     def send(self, client, token, size=None, local=True, remote=True, domain="elsewhere.example"):
         """One transaction; gives the reply to the final dot, or to what was refused before."""
-        to = ([f"{token}@{domain}"] if remote else []) + ([f"{token}@ours.example"] if local else [])
+        to = ([f"{MARK}{token}@{domain}"] if remote else []) + ([f"{MARK}{token}@ours.example"] if local else [])
         with self.lock:
             self.offered.add(token)
             self.sizes[token] = size
-        client.send("MAIL FROM:<a@elsewhere.example>\r\n" + "".join(f"RCPT TO:<{one}>\r\n" for one in to) + "DATA\r\n")
+        client.send(f"MAIL FROM:<{SENDER}>\r\n" + "".join(f"RCPT TO:<{one}>\r\n" for one in to) + "DATA\r\n")
         replies = [client.reply() for _ in range(len(to) + 2)]
         if [reply[:3] for reply in replies] != ["250"] * (len(to) + 1) + ["354"]:
             if "354" in replies[-1][:3]:
@@ -139,8 +177,7 @@ class Ledger:
 def try_to_send(server, ledger, token, **more):
     """The reply; "" where the connection broke."""
     try:
-        client = Client(server.port)
-        client.say("EHLO load.example")
+        client = greet(server)
         reply = ledger.send(client, token, **more)
         client.close()
         return reply
@@ -171,8 +208,7 @@ class Load(threading.Thread):
         number = 0
         while not self.stopping:
             try:
-                client = Client(self.server.port)
-                client.say("EHLO load.example")
+                client = greet(self.server)
                 while not self.stopping:
                     number += 1
                     token = f"{self.label}-{number}"
@@ -209,22 +245,29 @@ def catch_up(sink, ledger, still=60):
         time.sleep(0.1)
 
 
-def mails_of(server):
-    """[(token, raw)] of all Maildirs."""
+def maildirs_of(server):
+    """[(token or None, [path])] of all Maildirs."""
     found, top = [], getattr(server, "mail", os.path.join(server.folder, "mail"))
     for folder, _, names in os.walk(top):
         if os.path.basename(folder) == "new":
-            token = os.path.basename(os.path.dirname(folder))
-            for name in names:
-                with open(os.path.join(folder, name), "rb") as file:
-                    found.append((token, file.read()))
+            token = bare(os.path.basename(os.path.dirname(folder)))
+            found.append((token, [os.path.join(folder, name) for name in names]))
+    return found
+
+
+def mails_of(server):
+    """[(token, raw)] of all Maildirs."""
+    found = []
+    for token, paths in maildirs_of(server):
+        for path in paths:
+            with open(path, "rb") as file:
+                found.append((token, file.read()))
     return found
 
 
 def remote_mails(sink):
     with sink.lock:
-        return [(recipient.split(b"@")[0].decode(), raw) for _, recipients, raw in sink.messages
-                for recipient in recipients]
+        return [(bare(recipient.decode()), raw) for _, recipients, raw in sink.messages for recipient in recipients]
 
 
 def is_whole(token, raw, sizes):
@@ -234,15 +277,9 @@ def is_whole(token, raw, sizes):
 
 
 def copies_of(server, sink):
-    """How often each (token, place) arrived."""
-    with sink.lock:
-        remote = [(recipient.split(b"@")[0].decode(), "remote") for _, recipients, _ in sink.messages
-                  for recipient in recipients]
-    local, top = [], getattr(server, "mail", os.path.join(server.folder, "mail"))
-    for folder, _, names in os.walk(top):
-        if os.path.basename(folder) == "new":
-            local += [(os.path.basename(os.path.dirname(folder)), "local")] * len(names)
-    return collections.Counter(remote + local)
+    """How often each (token, place) arrived; token None: of another run."""
+    remote = [(token, "remote") for token, _ in remote_mails(sink)]
+    return collections.Counter(remote + [(token, "local") for token, paths in maildirs_of(server) for _ in paths])
 
 
 def lost_of(copies, ledger):
@@ -255,9 +292,10 @@ class Found:
 
     def __init__(self, server, sink, ledger):
         self.copies = copies_of(server, sink)
+        self.strangers = sum(self.copies.pop((None, where), 0) for where in ("remote", "local"))
         self.lost = lost_of(self.copies, ledger)
-        self.damaged = [token for token, raw in remote_mails(sink) + mails_of(server)
-                        if not is_whole(token, raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), ledger.sizes)]
+        self.damaged = [token for token, raw in remote_mails(sink) + mails_of(server) if token is not None and
+                        not is_whole(token, raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), ledger.sizes)]
         self.unknown = [token for token, _ in self.copies if token not in ledger.offered]
         self.twice = sum(count - 1 for count in self.copies.values())
 
@@ -279,12 +317,25 @@ def settle(server, sink, ledger, seconds=120):
     return Found(server, sink, ledger)
 
 
+def journal_of(server, token):
+    """What the daemon wrote down about a message: every line but the decisions about its recipients."""
+    folder, found = os.path.join(server.state, "journal"), []
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), errors="replace") as file:
+            found += [line for line in file if f"{MARK}{token}@" in line and '"stage":"rcpt"' not in line]
+    return "".join(found)[-6000:]
+
+
 def judge(server, sink, ledger, twice=None, seconds=120):
     """Nothing lost, altered or made up; at most `twice` repeats."""
     found = settle(server, sink, ledger, seconds)
     queue = queue_of(server)
+    if found.strangers:
+        print(f"{found.strangers} messages of another run came through a port used again; not counted", flush=True)
+    assert not (ALONE and found.strangers), "mail that nobody sent, in a network of our own"
     assert queue is not None, f"{server.postern('queue').stderr}\n{server.output()[-3000:]}"
-    assert not found.lost, f"{len(found.lost)} of {len(ledger.promised)} lost: {found.lost[:5]}\n{(queue or [])[:3]}\n{server.output()[-3000:]}"
+    assert not found.lost, f"{len(found.lost)} of {len(ledger.promised)} lost: {found.lost[:5]}; never sent: {found.unknown[:5]}\n" \
+                           f"{(queue or [])[:3]}\n{journal_of(server, found.lost[0][0])}\n{server.output()[-3000:]}"
     assert not found.damaged, f"altered: {found.damaged[:5]}"
     assert not found.unknown, f"never sent: {found.unknown[:5]}"
     assert queue == [], f"{(queue or [])[:3]}\n{server.output()[-3000:]}"

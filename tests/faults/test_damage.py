@@ -11,7 +11,7 @@ import time
 import pytest
 
 from house import POSTERND, TORTURE
-from rig import BOTH, Found, Ledger, judge, kill_and_wait, queue_of, segments, send_at_last, until
+from rig import BOTH, SENDER, Found, Ledger, judge, kill_and_wait, queue_of, segments, send_at_last, until
 
 ROUNDS = 300 if TORTURE else 6
 MESSAGES = 6
@@ -73,8 +73,8 @@ class Spool:
         """What was delivered, once nothing is under way any more; nothing of it is altered."""
         until(lambda: queue_of(self.server) == [], 20)
         with self.to.lock:  # who sent it is told of what cannot be read: that is a report, not the message
-            self.bounces = [raw for _, rs, raw in self.to.messages if rs == [b"a@elsewhere.example"]]
-            self.to.messages[:] = [one for one in self.to.messages if one[1] != [b"a@elsewhere.example"]]
+            self.bounces = [raw for _, rs, raw in self.to.messages if rs == [SENDER.encode()]]
+            self.to.messages[:] = [one for one in self.to.messages if one[1] != [SENDER.encode()]]
         found = Found(self.server, self.to, self.ledger)
         assert not found.damaged and not found.unknown, (found.damaged, found.unknown)
         assert all(b"multipart/report" in raw for raw in self.bounces)

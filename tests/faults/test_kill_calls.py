@@ -5,7 +5,7 @@ import pytest
 
 from calls import CHANGES, KILL_ALL, KILL_ONE, Calls
 from house import TORTURE
-from rig import BOTH, Ledger, judge, kill_and_wait, send_at_last, try_to_send, until
+from rig import BOTH, Ledger, Progress, judge, kill_and_wait, send_at_last, try_to_send, until
 
 SAMPLE = 4  # in the short form
 
@@ -16,9 +16,6 @@ class Bench:
     def __init__(self, watched, sink, options=()):
         self.sink, self.calls, self.ledger = sink(), Calls(CHANGES), Ledger()
         self.server = watched(BOTH.replace("{port}", str(self.sink.port)), self.calls, options=options)
-
-    def arrived(self, token):
-        return any(token.encode() in r for _, rs, _ in self.sink.messages for r in rs)
 
     def one_message(self, token, decide=None, size=None):
         """From the greeting to both deliveries and an empty queue; the reply to the dot."""
@@ -54,7 +51,9 @@ def places(seen, sample=SAMPLE):
 def test_killing_everything_before_any_call_of_a_transaction_loses_nothing(watched, sink, size):
     bench = Bench(watched, sink)
     seen, deaths = bench.count(size), 0
-    for at in places(seen):
+    rounds = places(seen)
+    progress = Progress(f"kills in a transaction of {len(seen)} calls", len(rounds), 10)
+    for number, at in enumerate(rounds, 1):
         bench.start()
         bench.one_message(f"all{at}", lambda call: KILL_ALL if call.at == at else None, size)
         bench.calls.quiet()
@@ -65,7 +64,8 @@ def test_killing_everything_before_any_call_of_a_transaction_loses_nothing(watch
         bench.server.start_plain()
         judge(bench.server, bench.sink, bench.ledger, twice=2 * deaths)
         bench.server.stop()
-    assert deaths >= len(places(seen)) * 0.7
+        progress.say(number, f"{deaths} deaths, {len(bench.ledger.promised)} acknowledged, 0 lost")
+    assert deaths >= len(rounds) * 0.7
     print(f"{len(seen)} calls, {deaths} deaths, {len(bench.ledger.promised)} acknowledged, 0 lost, 0 damaged")
 
 
@@ -74,7 +74,8 @@ def test_killing_one_role_before_any_of_its_calls_loses_nothing(watched, sink, r
     bench = Bench(watched, sink)
     mine = [call for call in bench.count() if call.role == role]
     rounds, deaths = places(mine, 2), 0
-    for at in rounds:
+    progress = Progress(f"kills of {role}", len(rounds), 10)
+    for number, at in enumerate(rounds, 1):
         bench.start()
         killed = []
 
@@ -93,6 +94,7 @@ def test_killing_one_role_before_any_of_its_calls_loses_nothing(watched, sink, r
         send_at_last(bench.server, bench.ledger, f"{role}{at}after")
         judge(bench.server, bench.sink, bench.ledger, twice=3 * deaths)
         bench.server.stop()
+        progress.say(number, f"{deaths} deaths, {len(bench.ledger.promised)} acknowledged, 0 lost")
     assert deaths >= len(rounds) * 0.5  # the calls of one role come in no fixed order
     print(f"{role}: {len(mine)} calls, {deaths} deaths, {len(bench.ledger.promised)} acknowledged, 0 lost, 0 damaged")
 
@@ -108,8 +110,9 @@ def test_killing_everything_before_any_call_of_a_start_loses_nothing(watched, si
     bench.server.start()
     seen = bench.calls.disarm()
     kill_and_wait(bench.server)
-    deaths = 0
-    for at in places(seen):
+    deaths, rounds = 0, places(seen)
+    progress = Progress(f"kills in a start of {len(seen)} calls", len(rounds), 20)
+    for number, at in enumerate(rounds, 1):
         bench.calls.arm(lambda call: KILL_ALL if call.at == at else None)
         try:
             bench.server.start()
@@ -117,7 +120,8 @@ def test_killing_everything_before_any_call_of_a_start_loses_nothing(watched, si
             deaths += 1
         bench.calls.disarm()
         kill_and_wait(bench.server)
-    assert deaths >= len(places(seen)) * 0.7
+        progress.say(number, f"{deaths} deaths")
+    assert deaths >= len(rounds) * 0.7
     bench.sink.answers.clear()
     bench.server.start_plain()
     judge(bench.server, bench.sink, bench.ledger)

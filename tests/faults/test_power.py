@@ -13,7 +13,7 @@ import time
 import pytest
 
 from house import TORTURE
-from rig import BOTH, Ledger, body_of, catch_up, freeze, judge, kill_and_wait, loads, place_at, send_at_last
+from rig import BOTH, Ledger, Progress, body_of, catch_up, freeze, judge, kill_and_wait, loads, place_at, send_at_last
 
 CUTS = {"ext4": 200 if TORTURE else 2, "xfs": 50 if TORTURE else 1}
 if "POSTERN_CUTS" in os.environ:
@@ -30,6 +30,7 @@ def test_no_message_answered_250_is_lost_when_the_power_is_cut(loop_disk, daemon
     server = daemon(BOTH.replace("{port}", str(to.port)), wait=False)
     place_at(server, disk.place)
     server.start()
+    progress = Progress(f"{kind} cuts", CUTS[kind], JUDGED_EVERY)
     for cut in range(1, CUTS[kind] + 1):
         send_at_last(server, ledger, f"first{cut}")
         clients = loads(server, ledger, name=f"r{cut}c", size=OF_SIZE)
@@ -45,8 +46,8 @@ def test_no_message_answered_250_is_lost_when_the_power_is_cut(loop_disk, daemon
         catch_up(to, ledger)
         if cut % JUDGED_EVERY == 0 or cut == CUTS[kind]:
             found = judge(server, to, ledger, seconds=300)
-            print(f"{kind}: {cut} cuts, {len(ledger.promised)} acknowledged ({big_ones(ledger)} big), each to a remote and a "
-                  f"Maildir, {found.twice} repeats, 0 lost, 0 damaged", flush=True)
+            progress.say(cut, f"{len(ledger.promised)} acknowledged ({big_ones(ledger)} big), each to a remote and a Maildir, "
+                              f"{found.twice} repeats, 0 lost, 0 damaged")
     server.stop()
 
 

@@ -94,8 +94,8 @@ def trust(started):
     return context
 
 
-def session(started, source="127.0.0.1"):
-    client = smtplib.SMTP("127.0.0.1", started.ports["submission"], timeout=30, source_address=(source, 0))
+def session(started, source="127.0.0.1", service="submission"):
+    client = smtplib.SMTP("127.0.0.1", started.ports[service], timeout=30, source_address=(source, 0))
     client.starttls(context=trust(started))
     client.ehlo("client.example")
     return client
@@ -288,7 +288,7 @@ def test_guessing_is_bounded_and_shown(house):
         with session(started) as client:
             codes += [client.docmd("AUTH", "PLAIN " + plain(f"user{len(codes)}@example.org", "guess"))[0] for _ in range(3)]
     assert codes[:10] == [535] * 10 and codes[10:] == [454, 454]
-    with session(started) as client:
+    with session(started, service="smtp") as client:
         assert client.docmd("AUTH", "PLAIN " + plain(ALICE, PASSWORD))[0] == 454
     with session(started, source="127.0.0.2") as client:
         assert client.docmd("AUTH", "PLAIN " + plain(ALICE, PASSWORD))[0] == 235
@@ -323,9 +323,9 @@ def test_a_lock_outlives_a_restart_of_accounts(house):
         with session(started) as client:
             for _ in range(3):
                 client.docmd("AUTH", "PLAIN " + plain("nobody@example.org", "guess"))
-    time.sleep(1.5)  # written within a second
+    time.sleep(1.5)  # written at the end of the turn
     kill_accounts(started)
-    with session(started) as client:
+    with session(started, service="smtp") as client:
         for _ in range(100):
             code, words = client.docmd("AUTH", "PLAIN " + plain(ALICE, PASSWORD))
             if b"too many" in words:
@@ -333,6 +333,98 @@ def test_a_lock_outlives_a_restart_of_accounts(house):
             assert code == 454
             time.sleep(.1)
         assert b"too many" in words, words
+
+
+# ---- who is not let in any more ----
+
+OFFICE = 'listen pop3 "127.0.0.1:0"\nnetwork office 127.0.9.0/24\nrelay for network office\n'
+
+
+def guess(started, source):
+    """As often as it is tested, all at once, so that the answers are kept back together."""
+    codes, clients = [], [session(started, source=source) for _ in range(12)]
+
+    def run(client, number):
+        with client:
+            codes.append(client.docmd("AUTH", "PLAIN " + plain(f"user{number}@example.org", "guess"))[0])
+    threads = [threading.Thread(target=run, args=(client, number)) for number, client in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [454] * 2 + [535] * 10, codes
+
+
+def greeting(port, source):
+    with socket.create_connection(("127.0.0.1", port), 30, source_address=(source, 0)) as client:
+        return client.makefile("r").readline()
+
+
+def why(started, reply):
+    """The journal's line of a refusal, which comes there a moment later."""
+    incident, until = re.search(r"\[why (\S+)\]", reply).group(1), time.monotonic() + 30
+    while time.monotonic() < until:
+        asked = started.postern("why", incident, "--json")
+        for line in json.loads(asked.stdout) if asked.returncode == 0 else []:
+            if incident in [line.get("id"), *line.get("ids", [])]:
+                return line
+        time.sleep(.05)
+    raise AssertionError(f"why {incident} tells nothing")
+
+
+def pop3_port(started):
+    return int(re.search(r"pop3 127\.0\.0\.1:(\d+)", started.ready["text"]).group(1))
+
+
+def test_who_guesses_is_not_let_in_where_clients_sign_in(house):
+    need("second-loopback")
+    started = house(more=OFFICE)
+    guess(started, "127.0.8.1")
+    for service in ["submission", "submissions"]:
+        turned_away = greeting(started.ports[service], "127.0.8.1")
+        assert turned_away.startswith("421 4.7.0 Too many wrong sign-ins from your address; try again in a minute [why "), turned_away
+    told = why(started, turned_away)
+    assert told["reason"] == "too-many-wrong-sign-ins" and told["client"]["ip"] == "127.0.8.1", told
+    assert greeting(pop3_port(started), "127.0.8.1").startswith("-ERR [SYS/TEMP] too many wrong sign-ins from your address")
+    assert "1 addresses not let in" in started.postern("status", status=0).stdout
+    for name in ["submission", "smtp"]:
+        assert greeting(started.ports[name], "127.0.8.3").startswith("220 ")
+    with session(started, source="127.0.8.1", service="smtp") as client:  # mail comes in, under TLS too
+        client.ehlo()
+        assert client.docmd("AUTH", "PLAIN " + plain(ALICE, PASSWORD))[0] == 454
+        client.sendmail("somebody@adatum.com", ["bob@example.org"], MAIL)
+
+
+def test_an_edge_that_starts_anew_knows_who_is_not_let_in(house):
+    need("second-loopback")
+    started = house()
+    guess(started, "127.0.8.1")
+    old = role_pid(started, "edge")
+    os.kill(old, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            if not greeting(started.ports["submission"], "127.0.8.1").startswith("220 "):
+                break
+        except OSError:
+            pass  # nobody listens yet
+        time.sleep(.1)
+    assert greeting(started.ports["submission"], "127.0.8.1").startswith("421 4.7.0 Too many wrong sign-ins")
+
+
+def test_homes_and_who_may_relay_are_let_in_however_often_somebody_guesses_there(house):
+    need("second-loopback")
+    started = house(more=OFFICE)
+    with session(started, source="127.0.8.2") as client:
+        client.login(ALICE, PASSWORD)
+    for source in ["127.0.8.2", "127.0.9.1"]:
+        guess(started, source)
+        assert greeting(pop3_port(started), source).startswith("+OK ")
+        with session(started, source=source) as client:
+            assert client.docmd("AUTH", "PLAIN " + plain(ALICE, PASSWORD))[0] == 454
+    with session(started, source="127.0.9.1", service="smtp") as client:
+        client.mail("printer@example.org")
+        assert client.rcpt("somebody@adatum.com")[0] == 250
 
 
 # ---- what is written down ----
