@@ -20,6 +20,7 @@ from rig import BOTH, Found, Progress, bare, Ledger, copies_of, kill_and_wait, l
 IMAGES = int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 10))
 SIZE = 128 << 20
 MOST = 500  # messages in the recording: each image delivers again what was not delivered before its moment
+LEAST = 20  # on a busy machine the recording goes on until then
 SAID_EVERY = 10  # images: a long run that is broken off has proved what it said last
 
 
@@ -85,7 +86,8 @@ def record(daemon, folder, log, made, seconds):
     server.start()
     end = time.monotonic() + seconds
     clients = loads(server, ledger, 2, "c", noticed=moments.note_promise)
-    while time.monotonic() < end and len(ledger.promised) < MOST:
+    while (time.monotonic() < end or len(ledger.promised) < LEAST) and len(ledger.promised) < MOST:
+        assert time.monotonic() < end + 120, f"{len(ledger.promised)} messages in {seconds + 120} s:\n{server.output()[-3000:]}"
         time.sleep(0.1)
     for client in clients:
         client.end()

@@ -56,6 +56,16 @@ def peers():
     return fetch
 
 
+def end_listening(listener):
+    """A thread that waits in accept() keeps the socket open after close(); and where its call is begun again, as after a
+    signal, it takes clients of whatever has the number of the descriptor by then. shutdown() brings it back."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    listener.close()
+
+
 class Sink:
     """An SMTP server that keeps every message as raw bytes. `answers` maps a verb, or "." for the final
     dot, to a reply or to a function of (line, number of the connection) that gives one; None closes."""
@@ -139,7 +149,7 @@ class Sink:
 
     def close(self):
         self.open = False
-        self.listener.close()
+        end_listening(self.listener)
 
 
 def whole_data(lines):

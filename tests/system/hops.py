@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from conftest import Sink, unstuff
+from conftest import Sink, end_listening, unstuff
 from dovecot import Server
 
 
@@ -233,7 +233,7 @@ class Lmtp:
 
     def close(self):
         self.open = False
-        self.listener.close()
+        end_listening(self.listener)
 
 
 LMTP = """

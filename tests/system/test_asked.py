@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import Client
+from conftest import Client, end_listening
 from hops import Authority, Dovecot, Postfix
 
 CONFIG = """
@@ -101,8 +101,7 @@ class Script:
             pass
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        end_listening(self.listener)
         for client in self.clients:
             try:
                 client.shutdown(socket.SHUT_RDWR)

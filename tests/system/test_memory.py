@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import Client
+from conftest import Client, end_listening
 from memory import Growth, role_pid
 
 KIB, MIB = 1024, 1 << 20
@@ -112,7 +112,8 @@ class Stalled:
                     return
 
     def close(self):
-        for one in [self.listener, *self.clients]:
+        end_listening(self.listener)
+        for one in self.clients:
             one.close()
 
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import corpus
+from conftest import corpus, end_listening
 from hops import Authority, Postfix, Smarthost
 from names import Names
 
@@ -315,5 +315,5 @@ postmaster "postmaster@d0.example"
     for domain, fake in fakes.items():
         said = fake.heard.upper()
         assert b"AUTH" not in said and b"MAIL FROM" not in said and b"HELLO\r\n" not in said, (domain, fake.heard)
-        fake.listener.close()
+        end_listening(fake.listener)
     assert any(b"STARTTLS" in fake.heard for fake in fakes.values())
