@@ -231,16 +231,19 @@ static bool permanence_is_known(const struct failure *failure, enum cause cause)
 	       cause != CAUSE_UNCLEAR;
 }
 
+/* For good: no server tries it again. A code says that better than the meaning does: a full mailbox
+ * behind 552 is not tried again either. An entry that says "for good" speaks of giving up, and may
+ * stand behind the code of the last attempt. */
 static bool is_permanent(const struct failure *failure, const struct knowledge_entry *entry)
 {
 	if (failure->fate == FATE_DELAYED)
 		return false;
-	if (entry->permanence != PERMANENT_AS_THE_CODE)
-		return entry->permanence == PERMANENT_YES;
-	if (failure->has_status)
-		return failure->status.class == 5;
-	if (failure->reply_code)
-		return failure->reply_code >= 500;
+	if (entry->permanence == PERMANENT_YES)
+		return true;
+	if (failure->reply_code >= 500 || (failure->has_status && failure->status.class == 5))
+		return true;
+	if (failure->reply_code || failure->has_status || entry->permanence == PERMANENT_NO)
+		return false;
 	return cause_rows[entry->cause].permanent;
 }
 

@@ -37,7 +37,8 @@ bool cause_find(struct slice text, enum cause *cause);
 struct explanation {
 	enum cause cause;
 	enum actor actor;
-	bool permanent, permanence_known; /* known: a code or the meaning says so */
+	/* No server tries it again; known: a code or the meaning says so. */
+	bool permanent, permanence_known;
 	enum confidence confidence;
 	struct slice summary; /* one or two plain sentences */
 	/* What each can do, one step a line; empty where there is nothing to do for them. */

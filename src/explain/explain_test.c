@@ -148,6 +148,37 @@ static void the_evidence_is_the_words_that_decided(void **state)
 	arena_free(arena);
 }
 
+/* Whatever the cause usually is: 5xx is not tried again by any server, 4xx is. */
+static void a_code_decides_whether_it_is_tried_again(void **state)
+{
+	static const struct {
+		const char *words;
+		bool permanent;
+	} cases[] = {
+		{"552 5.2.2 mailbox full", true},
+		{"552 mailbox is over quota", true},
+		{"550 5.7.1 rate limit exceeded", true},
+		{"550 4.2.2 mailbox full", true},
+		{"452 4.2.2 mailbox full", false},
+		{"451 4.3.1 message size exceeds limit of this hour", false},
+		{"450 4.1.1 user unknown", false},
+		{"mailbox is over quota", false},
+		{"554 5.4.7 message timeout (last failure: 451 4.3.0 try later)", true},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct failure failure = failure_of(cases[i].words);
+		struct explanation told;
+
+		explain_failure(&failure, arena, &told);
+		if (told.permanent != cases[i].permanent)
+			fail_msg("%s", cases[i].words);
+	}
+	arena_free(arena);
+}
+
 static void what_was_delivered_is_no_failure(void **state)
 {
 	struct arena *arena = arena_new();
@@ -238,6 +269,7 @@ int main(void)
 		cmocka_unit_test(words_win_over_codes_where_they_are_specific),
 		cmocka_unit_test(what_says_nothing_is_unclear_and_says_what_is_needed),
 		cmocka_unit_test(the_evidence_is_the_words_that_decided),
+		cmocka_unit_test(a_code_decides_whether_it_is_tried_again),
 		cmocka_unit_test(what_was_delivered_is_no_failure),
 		cmocka_unit_test(each_of_our_own_refusals_is_explained_as_its_row_says),
 		cmocka_unit_test(causes_and_actors_of_the_reasons_are_of_the_tables),

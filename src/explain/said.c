@@ -102,10 +102,29 @@ static size_t spoken_begin(struct slice text)
 	return SIZE_MAX;
 }
 
+/* "554 5.4.7 message timeout (last failure: 451 4.3.0 …)": what is refused for good is the verdict,
+ * the temporary reply quoted in it only its reason. */
+static bool verdict_find(struct slice text, struct enhanced *status)
+{
+	struct slice rest = slice_part(text, 4, text.len);
+
+	return text.len > 4 && reply_code_at(text, 0) >= 500 &&
+	       status_find(slice_cut(&rest, ' '), status) && status->class == 5 &&
+	       !status_is_vague(*status);
+}
+
+static bool is_verdict_over(struct slice text, size_t quoted)
+{
+	struct enhanced status;
+
+	return verdict_find(text, &status) && quoted < text.len && text.at[quoted] == '4' &&
+	       reply_code_at(text, quoted);
+}
+
 static struct slice without_tail(struct slice words)
 {
 	static const char *const tails[] = {" (in reply to", " [RCPT_TO]", " [MAIL_FROM]",
-		" (delivery attempts", " (TCP:", " [BODY]", " [Message=", " Giving up on "};
+		" (delivery attempts", " (TCP:", " [BODY]", " Giving up on "};
 
 	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
 		size_t at = find_nocase(words, slice_of(tails[i]));
@@ -126,6 +145,8 @@ static struct slice remote_words(struct slice text)
 	}
 	if (begin == SIZE_MAX)
 		begin = spoken_begin(text);
+	if (begin != SIZE_MAX && is_verdict_over(text, begin))
+		begin = SIZE_MAX;
 	struct slice words = without_tail(begin == SIZE_MAX ? text : slice_from(text, begin));
 	if (words.len && words.at[words.len - 1] == '\'' &&
 		slice_find(words, '\'') == words.len - 1)
@@ -162,11 +183,13 @@ static struct slice our_id(struct slice text)
  * says less. */
 static void status_take(struct failure *failure, struct slice text, bool own)
 {
-	struct enhanced found = {0};
+	struct enhanced found = {0}, verdict;
 	struct enhanced known = failure->has_status ? failure->status : (struct enhanced){0};
 
 	if (!status_find(text, &found))
 		return;
+	if (found.class == 4 && verdict_find(text, &verdict))
+		found = verdict;
 	if (status_weight(found) + own > status_weight(known)) {
 		failure->status = found;
 		failure->has_status = true;

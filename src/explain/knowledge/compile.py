@@ -48,6 +48,9 @@ host hosts
 domain domains
 member members
 attachment attachments
+archive archives
+file files
+header headers
 session sessions
 record records
 client clients
