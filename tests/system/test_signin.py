@@ -165,7 +165,7 @@ def test_gsasl_signs_in(house, mechanism):
 
     def talk(process, *lines):
         for line in lines:
-            time.sleep(.3)  # each is an answer to a reply
+            time.sleep(1)  # each is an answer to a reply; what it prints comes too late to wait for
             process.stdin.write(line.encode() + b"\n")
             process.stdin.flush()
         return process.communicate(timeout=30)[0].decode()
