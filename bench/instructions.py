@@ -118,7 +118,7 @@ def measure(asked, folder):
     tools = {name: os.path.join(asked.build, "release", "bench", name) for name in ["load", "sink"]}
     found, sink = {}, Sink(tools["sink"])
     try:
-        for apart in [False, True]:
+        for apart in [False, True] if asked.apart else [False]:
             if not any(asked.only in name + (APART if apart else "") for name, *_ in LOADS):
                 continue
             try:
@@ -217,6 +217,7 @@ def options():
     asked.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder; BUILD/release is counted")
     asked.add_argument("--functions", type=int, metavar="N", default=0, help="show the N functions that cost most, too")
     asked.add_argument("--only", default="", metavar="WORDS", help="the loads whose name has these words")
+    asked.add_argument("--apart", action="store_true", help="a process for each role too: nine valgrinds, which take minutes, or stand still")
     asked.add_argument("--keep", action="store_true", help="write the figures into bench/README.md")
     asked = asked.parse_args()
     asked.build = os.path.abspath(asked.build)
