@@ -353,6 +353,12 @@ static void test_without_descriptors_a_message_comes_without_its_own(void **stat
 	int fds[2], input = STDIN_FILENO;
 
 	(void)state;
+	if (UNDER_VALGRIND) {
+		print_message("skipped: valgrind keeps the limit of descriptors itself, recvmsg "
+			      "knows none\n");
+		loop_close(loop);
+		return;
+	}
 	assert_true(channel_pair(fds));
 	end_open(&b, loop, fds[1]);
 	send_raw(fds[0], SLICE("\2\0\4\0with"), &input, 1);
