@@ -172,11 +172,6 @@ mono_ns asker_shut_for(const struct asker *asker, const struct address *client)
 	return until ? until - now : 0;
 }
 
-size_t asker_shut_count(const struct asker *asker)
-{
-	return asker ? addresses_count(asker->shut, loop_mono(asker->loop)) : 0;
-}
-
 bool asker_knows(const struct asker *asker, const struct address *client)
 {
 	return asker && addresses_until(asker->known, client, loop_mono(asker->loop));

@@ -47,7 +47,6 @@ bool asker_is_there(const struct asker *asker);
 /* How much longer nobody may sign in from there, since too many wrong passwords came; 0: one may.
  * Accounts never says so of an address from which somebody has signed in of late. */
 mono_ns asker_shut_for(const struct asker *asker, const struct address *client);
-size_t asker_shut_count(const struct asker *asker); /* for status */
 /* Whether this process saw somebody sign in from there within a day. */
 bool asker_knows(const struct asker *asker, const struct address *client);
 /* `changed` is called when answers about this account (empty: any) are not true any more. */

@@ -28,8 +28,7 @@ struct log_line {
 	struct slice text;   /* for people; cut to LOG_TEXT_MAX bytes */
 };
 
-/* LOG_WRITE_MAX: what a pipe takes whole (PIPE_BUF), so that lines of several processes do not mix.
- */
+/* LOG_WRITE_MAX: what a pipe takes whole (PIPE_BUF): lines of several processes do not mix. */
 enum { LOG_TEXT_MAX = 1000, LOG_FIELD_MAX = 320, LOG_WRITE_MAX = 4096 };
 
 /* Lines that leave together, by as few calls as may be. */

@@ -182,9 +182,7 @@ static const struct host real_host = {
 	.close = close_poll,
 };
 
-/* The last ones are for ourselves: segments of the spool, channels to roles that were started
- * again.
- */
+/* The last ones are for ourselves: segments of the spool, channels to roles started again. */
 static int descriptors_for_strangers(void)
 {
 	struct rlimit limit;

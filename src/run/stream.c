@@ -34,10 +34,17 @@ static struct loop *loop_of(const struct stream *stream)
 	return stream->io->watch.loop;
 }
 
+/* It held what came behind a message, and that may have been a password. */
+static void large_free(char *large, size_t room)
+{
+	explicit_bzero(large, room);
+	free(large);
+}
+
 static void give_input(struct stream *stream)
 {
 	if (stream->input && stream->room > LOOP_BUFFER)
-		free(stream->input);
+		large_free(stream->input, stream->room);
 	else if (stream->input)
 		loop_buffer_give(loop_of(stream), stream->input);
 	stream->input = NULL;
@@ -152,11 +159,12 @@ static void take_input(struct stream *stream, size_t bytes)
 static void make_small(struct stream *stream)
 {
 	char *large = stream->input;
+	size_t room = stream->room;
 	struct slice rest = unread(stream);
 
 	take_input(stream, rest.len);
 	memcpy(stream->input, rest.at, rest.len);
-	free(large);
+	large_free(large, room);
 	stream->start = 0;
 	stream->end = rest.len;
 }

@@ -3,10 +3,12 @@
  * What the edge says to its neighbours and hears from them: to control the journal's lines and
  * answers to questions, to queue how far segments are written. Read edge_process.h first.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "role/shortage.h"
 #include "smtpin/edge_process.h"
 
 /* ---- control: journal lines out, questions in ---- */
@@ -188,10 +190,13 @@ static void give_back(struct edge_process *process, const struct spooling_give *
 {
 	const struct spooling_none none = {
 		.segment_class = give->segment_class, .request = give->request};
+	char room[200];
+	struct text words = TEXT_FIXED(room);
 
+	text_shortage(&words, EMFILE);
 	role_log(process->role, LEVEL_ERROR, "short",
-		"no descriptor for a segment of the spool: raise LimitNOFILE= of the service, or "
-		"`ulimit -n`; mail waits");
+		"no descriptor for a segment of the spool: %.*s; mail waits",
+		SLICE_ARGS(text_slice(&words)));
 	link_done(process, give->number, give->epoch, 0);
 	spool_writer_none(process->edge.writer, &none);
 }

@@ -143,8 +143,8 @@ static enum exit_status read_configuration(struct supervisor *supervisor)
 
 	errno = 0;
 	supervisor->configuration = configuration_read(supervisor->options->config, &why);
-	if (!supervisor->configuration) { /* what the machine lacks may be there at the next start
-					   */
+	if (!supervisor->configuration) {
+		/* What the machine lacks may be there at the next start. */
 		bool is_short = error_is_shortage(errno);
 		if (is_short)
 			text_format(&why, ": %s", shortage_help(errno));

@@ -13,7 +13,7 @@ import threading
 import time
 
 from alone import ALONE
-from house import POSTERND, Client, Daemon
+from house import POSTERND, Client, Daemon, is_stopped
 
 # On the wire each token begins with this: a port that is used again may bring a client of another run to our daemon, our
 # client to another run's daemon, or another daemon to our sink, and nothing of that may count.
@@ -71,15 +71,6 @@ def freeze(server):
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     return until(lambda: all(is_stopped(pid) for pid in pids), 5)
-
-
-def is_stopped(pid):
-    """Every thread; one that waits for the disk stops when it comes back: it answers nobody any more."""
-    states = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/stat") as file:
-            states.append(file.read().rsplit(")", 1)[1].split()[0])
-    return set(states) <= {"T", "D"}
 
 
 def is_zombie(pid):

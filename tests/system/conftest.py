@@ -56,6 +56,24 @@ def peers():
     return fetch
 
 
+def is_stopped(pid):
+    """Every thread; one that waits for the disk stops when it comes back: it answers nobody any more."""
+    states = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat") as file:
+            states.append(file.read().rsplit(")", 1)[1].split()[0])
+    return set(states) <= {"T", "D"}
+
+
+def freeze(pid, seconds=10):
+    """Returns when every thread stands: until one of them has taken the signal the others go on, and answer."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + seconds
+    while not is_stopped(pid):
+        assert time.monotonic() < end, f"process {pid} goes on"
+        time.sleep(0.01)
+
+
 def end_listening(listener):
     """A thread that waits in accept() keeps the socket open after close(); and where its call is begun again, as after a
     signal, it takes clients of whatever has the number of the descriptor by then. shutdown() brings it back."""

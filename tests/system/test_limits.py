@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from conftest import Client, need
+from conftest import Client, freeze, need
 from test_audit import wait_for as wait_until
 from test_facts import wait_for, why
 
@@ -162,7 +162,7 @@ def test_accounts_away_is_an_unknown_counter(daemon):
     assert begin(client, "a", "b")[1].startswith("250")
     pid = [p["pid"] for r in server.json("status")[0]["roles"] if r["role"] == "supervisor"
            for p in r["status"]["processes"] if p["role"] == "accounts"][0]
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     other = greeted(server)
     reply = begin(other, "a")[0]
     assert reply.startswith("451 4.3.0 "), reply

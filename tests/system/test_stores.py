@@ -12,7 +12,7 @@ import time
 import pytest
 
 import conftest
-from conftest import end_listening, need
+from conftest import end_listening, freeze, need
 from dovecot import Server
 from test_accounts import HOUSE, recipients, sign_in, user, wait
 
@@ -203,15 +203,6 @@ class Slapd:
                 assert self.process.poll() is None and time.monotonic() < end, (self.folder / "out").read_text()
                 time.sleep(0.05)
 
-    def freeze(self):
-        """Returns when every thread stands: until one has taken the signal the others go on, and answer."""
-        self.process.send_signal(signal.SIGSTOP)
-        wait(lambda: all(self.state_of(thread) == "T" for thread in os.listdir(f"/proc/{self.process.pid}/task")))
-
-    def state_of(self, thread):
-        with open(f"/proc/{self.process.pid}/task/{thread}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0]
-
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -245,7 +236,7 @@ def test_an_ldap_directory_says_who_there_is_and_tests_passwords(daemon, slapd):
         assert client.rcpt("bob@ours.example")[0] == wanted, sender
     for name, secret in [("alice", "wrong"), ("nopass", "secret"), ("*", "secret"), ("alice)(uid=bob", "secret")]:
         assert sign_in(server, name, secret)[0] in (501, 535), name
-    slapd.freeze()  # connected, and silent
+    freeze(slapd.process.pid)  # connected, and silent
     assert recipients(server, "dave@ours.example")[0].startswith("451 4.3.0")
     slapd.stop(signal.SIGKILL)
     time.sleep(2.1)
