@@ -252,7 +252,8 @@ static const struct rule {
 		STORY_CHECKPOINT},
 	[NUMBER_IS_GIVEN_AGAIN] = {"the number of a segment that was given up is given again",
 		STORY_NAME_RETURNS},
-	[CUT_BEFORE_ITS_HEADER] = {"a file is cut before its header says so", STORY_ROOM},
+	[CUT_BEFORE_ITS_END] = {"a file is cut before a record says that it ends", STORY_ROOM},
+	[END_IN_THE_HEADER] = {"the header of live mail is written anew", STORY_ROOM_ROTS},
 	[CUT_AT_DURABLE] = {"a file is cut where the last `durable` is", STORY_ROOM},
 	[RECYCLED_UNHEARD] = {"a segment is used again before its events are heard", STORY_UNHEARD},
 };

@@ -32,6 +32,7 @@ static const struct {
 	{"big", "000006", SPOOL_FIXTURES "/format-1/big-000006"},
 	{"results", "00000008", SPOOL_FIXTURES "/format-1/results-00000008"},
 	{"seg", "000009", SPOOL_FIXTURES "/format-1/seg-000009"},
+	{"seg", "000010", SPOOL_FIXTURES "/format-1/seg-000010"},
 };
 
 /* Writing */
@@ -254,6 +255,30 @@ static void split_fixture_write(struct disk *disk, struct batch *batch)
 	text_free(&head);
 }
 
+/* One that gave its room back: it is smaller than its header says, and a record ends it. */
+static void room_fixture_write(struct disk *disk, struct batch *batch)
+{
+	static char end[SPOOL_BLOCK];
+	struct text head = TEXT_GROWING;
+	struct record record = {.type = RECORD_END,
+		.version = RECORD_VERSION,
+		.epoch = epoch,
+		.length = SPOOL_BLOCK - RECORD_HEADER};
+	int fd = file_new(disk, "seg", "000010");
+
+	headers_write(disk, fd, SEGMENT_SMALL, 10, 2 * SEGMENT);
+	batch_begin(batch, 10, epoch, SEGMENT_DATA_AT, SEGMENT_DATA_AT);
+	message_add(batch, 1005, SLICE("Subject: four\r\n\r\nfourth\r\n"), &head);
+	batch_seal(batch);
+	assert_int_equal(batch_write(batch, disk, fd, true), 0);
+	record.payload_crc = crc32c(0, (struct slice){end, record.length});
+	record_encode(&record, 10, batch->end, end);
+	assert_int_equal(
+		disk_write(disk, fd, (struct slice){end, sizeof end}, (off_t)batch->end), 0);
+	fixture_save(disk, 5);
+	text_free(&head);
+}
+
 static void fixtures_write(void)
 {
 	static struct batch batch;
@@ -286,6 +311,7 @@ static void fixtures_write(void)
 	big_fixture_write(disk, &batch);
 	events_fixture_write(disk, &batch);
 	split_fixture_write(disk, &batch);
+	room_fixture_write(disk, &batch);
 	for (size_t i = 0; i < 4; i++)
 		text_free(&heads[i]);
 	disk_memory_close(disk);
@@ -334,6 +360,10 @@ static void found(void *owner, const struct stored *stored, const struct message
 	}
 	if (stored->id == 1004) {
 		split_seen(&message->envelope);
+		return;
+	}
+	if (stored->id == 1005) {
+		assert_int_equal(stored->segment, 10);
 		return;
 	}
 	assert_true(stored->id == 1001 || stored->id == 1002);
@@ -399,7 +429,7 @@ static void a_spool_of_format_1_is_read(void **state)
 	assert_int_equal(
 		store_open_scaled(disk, disk_memory_root(disk), events, &scale, &why, &store),
 		STORE_OPEN);
-	assert_int_equal(seen, 4);
+	assert_int_equal(seen, 5);
 	assert_int_equal(event_seen, 42);
 	big_read(disk, store);
 	store_close(store);

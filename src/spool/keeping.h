@@ -153,6 +153,8 @@ enum status segment_make_now(struct store *store, enum segment_class kind) MUST_
 /* room.c */
 /* Gives one segment's room back if more than `most` have much of it; false: there was none. */
 bool room_give_back(struct store *store, size_t most);
+/* Whether a file that is smaller than its header says ends at `size` as room.c ends one. */
+bool room_was_given_back(const struct spool_source *source, uint64_t size);
 
 /* recycle.c */
 bool segment_is_spent(const struct store *store, const struct segment *segment);

@@ -166,6 +166,12 @@ bool record_mend(const char header[RECORD_HEADER], uint32_t segment, uint64_t at
 bool record_is_known(const struct record *record)
 {
 	return record->version == RECORD_VERSION && record->type >= RECORD_MESSAGE &&
+	       record->type <= RECORD_END;
+}
+
+bool record_is_result(const struct record *record)
+{
+	return record_is_known(record) && record->type >= RECORD_RESULT &&
 	       record->type <= RECORD_HEARD;
 }
 

@@ -44,6 +44,7 @@ enum record_type {
 	RECORD_DEFER,
 	RECORD_ATTEMPT,
 	RECORD_HEARD, /* in results files, these four */
+	RECORD_END,   /* the file may end here: only its header's size says more */
 };
 struct record {
 	uint8_t type, version;
@@ -62,6 +63,7 @@ bool record_decode(const char header[RECORD_HEADER], uint32_t segment, uint64_t 
 	struct record *record);
 /* A type and version that this program understands; others are kept, never delivered, reported. */
 bool record_is_known(const struct record *record);
+bool record_is_result(const struct record *record); /* of those, in results files */
 /* What a header that does not check might have been of: for reports of damage only. */
 bool record_legible(const char header[RECORD_HEADER], uint64_t epoch, uint64_t *id);
 /* The same of a header with one byte altered, put right by its checksum: for salvage only. */

@@ -149,7 +149,7 @@ bool segment_retire(struct store *store, struct segment *segment)
 {
 	bool surplus = segment->kind == SEGMENT_BIG
 			       ? big_is_surplus(store, segment)
-			       : segment->size < store->scale.segment; /* its room is gone */
+			       : file_size(segment) < store->scale.segment; /* its room is gone */
 
 	segment_tell_forgotten(store, segment);
 	if (segment->holds > 0)

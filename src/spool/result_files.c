@@ -63,7 +63,7 @@ static bool file_walk(
 		hurt_note(hurt, walk->gap_from, walk->gap_to);
 		if (record.durable > hurt->durable)
 			hurt->durable = record.durable;
-		if (!record_is_known(&record) || record.type < RECORD_RESULT)
+		if (!record_is_result(&record))
 			continue;
 		struct slice payload = walk_payload(walk, at, &record, RESULT_PAYLOAD_MAX);
 		if (payload.len == record.length && crc32c(0, payload) == record.payload_crc)

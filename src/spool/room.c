@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
+#include "base/crc32c.h"
 #include "base/cursor.h"
 #include "spool/keeping.h"
 #include "spool/mutation.h"
@@ -80,26 +82,68 @@ static bool room_measure(struct store *store, const struct segment *segment, int
 	arena_reset(store->scratch);
 	rest_measure(&source, (uint64_t)size, arena_alloc(store->scratch, LOOKED_AT_ONCE), &extent);
 	*end = extent.end;
-	return !extent.unreadable && extent.end < (uint64_t)size;
+	return !extent.unreadable && extent.end + SPOOL_BLOCK < (uint64_t)size;
 }
 
-/* [S] The header says the new size, durably and twice, before the file ends there: else a start
- * would take it for one that was cut short. */
-static void room_cut(struct store *store, struct segment *segment, int fd, uint64_t end)
+/* A block behind the mail, which bears no epoch of this use: that it is written loses nothing. It
+ * vouches for nothing in front of it either, its `durable` is 0. */
+static enum status end_write(
+	struct store *store, const struct segment *segment, int fd, uint64_t at)
+{
+	struct record end = {
+		.type = RECORD_END,
+		.version = RECORD_VERSION,
+		.epoch = segment->epoch,
+		.length = SPOOL_BLOCK - RECORD_HEADER,
+	};
+
+	memset(store->block, 0, SPOOL_BLOCK);
+	end.payload_crc = crc32c(0, (struct slice){store->block, end.length});
+	record_encode(&end, (uint32_t)segment->number, at, store->block);
+	if (disk_write(store->disk, fd, (struct slice){store->block, SPOOL_BLOCK}, (off_t)at) !=
+		STATUS_OK)
+		return STATUS_FAILED;
+	return disk_sync(store->disk, fd);
+}
+
+/* The header stays as it is: both copies would have to be written anew, and while one is, the epoch
+ * of live mail stands in the other alone. */
+static enum status end_tell(struct store *store, const struct segment *segment, int fd, uint64_t at)
 {
 	struct segment closer = *segment;
 
-	closer.size = end;
-	if (!MUTATED(CUT_BEFORE_ITS_HEADER) &&
-		segment_headers_write(store, &closer, fd) != STATUS_OK) {
+	closer.size = at + SPOOL_BLOCK;
+	if (MUTATED(CUT_BEFORE_ITS_END))
+		return STATUS_OK;
+	if (MUTATED(END_IN_THE_HEADER))
+		return segment_headers_write(store, &closer, fd);
+	return end_write(store, segment, fd, at);
+}
+
+/* [S] A record says that this is the end, durably, before the file ends behind it: else a start
+ * would take it for one that was cut short. */
+static void room_cut(struct store *store, struct segment *segment, int fd, uint64_t end)
+{
+	if (end_tell(store, segment, fd, end) != STATUS_OK) {
 		/* Never again on it, as after every failure; what it holds was flushed before. */
 		segment_move(store, segment, SEGMENT_SUSPECT);
 		return;
 	}
-	segment->size = end;
 	/* Not flushed: if a power cut brings the room back, the next start gives it back again. */
-	if (store->disk->truncate(store->disk, fd, (off_t)end) == 0)
-		segment->file = end;
+	if (store->disk->truncate(store->disk, fd, (off_t)(end + SPOOL_BLOCK)) == 0)
+		segment->file = end + SPOOL_BLOCK;
+}
+
+bool room_was_given_back(const struct spool_source *source, uint64_t size)
+{
+	char header[RECORD_HEADER];
+	struct record record;
+	uint64_t at = size - SPOOL_BLOCK;
+
+	return size >= SEGMENT_DATA_AT + SPOOL_BLOCK &&
+	       disk_read(source->disk, source->fd, header, sizeof header, (off_t)at) == STATUS_OK &&
+	       record_decode(header, source->segment, at, source->epoch, &record) &&
+	       record.version == RECORD_VERSION && record.type == RECORD_END;
 }
 
 static void room_try(struct store *store, struct segment *segment)

@@ -89,8 +89,61 @@ static void lives_that_end_early_do_not_fill_the_disk(void **state)
 	rig_close(rig);
 }
 
-static void a_cut_file_that_is_cut_again_is_damage(void **state)
+/* Two segments, the first of which has given its room back: its name and how long its file is. */
+static struct rig *tight_segment(char name[16], size_t *size)
 {
+	static char bytes[RIG_SEGMENT];
+	struct rig *rig = started();
+
+	for (int i = 0; i < 2; i++) {
+		rig_send_sized(rig, 2, 500);
+		again(rig);
+	}
+	tend_all(rig);
+	snprintf(name, 16, "%06u", (unsigned)rig->messages[0].stored.segment);
+	*size = disk_memory_peek(rig->disk, "seg", name, bytes, sizeof bytes);
+	assert_in_range(*size, 3 * SPOOL_BLOCK, RIG_SEGMENT / 2);
+	return rig;
+}
+
+/* Not one length is taken for the one that it was given. */
+static void a_file_that_gave_its_room_back_and_is_cut_again_is_damage(void **state)
+{
+	char name[16];
+	size_t size = 2 * SPOOL_BLOCK;
+
+	(void)state;
+	for (size_t at = SEGMENT_DATA_AT; at < size; at += SPOOL_ALIGN / 2) {
+		struct rig *rig = tight_segment(name, &size);
+		assert_true(disk_memory_cut(rig->disk, "seg", name, at));
+		again(rig);
+		assert_true(rig->damage > 0);
+		assert_int_equal(store_count(rig->store).segments[SEGMENT_DAMAGED], 1);
+		rig_close(rig);
+	}
+}
+
+static void what_ends_such_a_file_may_rot_and_no_mail_is_lost(void **state)
+{
+	char name[16];
+	size_t size;
+
+	(void)state;
+	for (size_t byte = 0; byte < RECORD_HEADER; byte++) {
+		struct rig *rig = tight_segment(name, &size);
+		assert_true(disk_memory_flip(
+			rig->disk, "seg", name, (size - SPOOL_BLOCK + byte) * 8 + byte % 8));
+		again(rig);
+		assert_true(rig->damage > 0);
+		assert_int_equal(found_count(rig), 4);
+		rig_judge(rig);
+		rig_close(rig);
+	}
+}
+
+static void its_headers_are_never_written_while_mail_is_in_it(void **state)
+{
+	static char before[RIG_SEGMENT], after[RIG_SEGMENT];
 	struct rig *rig = started();
 
 	(void)state;
@@ -98,14 +151,12 @@ static void a_cut_file_that_is_cut_again_is_damage(void **state)
 	again(rig);
 	rig_send_sized(rig, 2, 500);
 	again(rig);
-	tend_all(rig);
-	const struct stored *first = &rig->messages[0].stored;
 	char name[16];
-	snprintf(name, sizeof name, "%06u", (unsigned)first->segment);
-	assert_true(disk_memory_cut(rig->disk, "seg", name, first->at + SPOOL_BLOCK));
-	again(rig);
-	assert_true(rig->damage > 0);
-	assert_true(store_count(rig->store).segments[SEGMENT_DAMAGED] > 0);
+	snprintf(name, sizeof name, "%06u", (unsigned)rig->messages[0].stored.segment);
+	size_t size = disk_memory_peek(rig->disk, "seg", name, before, sizeof before);
+	tend_all(rig);
+	assert_true(disk_memory_peek(rig->disk, "seg", name, after, sizeof after) < size);
+	assert_memory_equal(before, after, SEGMENT_DATA_AT);
 	rig_close(rig);
 }
 
@@ -202,7 +253,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lives_that_end_early_do_not_fill_the_disk),
-		cmocka_unit_test(a_cut_file_that_is_cut_again_is_damage),
+		cmocka_unit_test(a_file_that_gave_its_room_back_and_is_cut_again_is_damage),
+		cmocka_unit_test(what_ends_such_a_file_may_rot_and_no_mail_is_lost),
+		cmocka_unit_test(its_headers_are_never_written_while_mail_is_in_it),
 		cmocka_unit_test(mail_that_cannot_be_read_when_it_is_told_keeps_its_segment),
 		cmocka_unit_test(mail_that_the_disk_does_not_give_back_when_it_is_told_is_damage),
 		cmocka_unit_test(stragglers_move_a_few_at_a_time),

@@ -9,6 +9,7 @@
 #include "spool/stories.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/panic.h"
 #include "spool/rig.h"
@@ -28,7 +29,8 @@ struct story {
 	void (*change)(struct rig *rig);
 	void (*after)(struct rig *rig); /* the start */
 	struct span first[4], second[4];
-	bool rots; /* after the last power cut: a bit of the one segment the change may make */
+	/* A bit of this segment's header, when the power was cut first, or last; 0: none. */
+	unsigned rots_first, rots_last;
 };
 
 static void started(struct rig *rig)
@@ -201,7 +203,8 @@ static const struct story stories[STORIES] = {
 	/* It has number 3; its name goes at the start without a flush, because two that are spent
 	 * are used again and none is made. */
 	[STORY_NAME_RETURNS] = {"a segment being made is given up, and its name returns and rots",
-		nothing, tend_shortly, big_comes, {{IT_STOPS, 12}}, {{NO_FAULT, 6}}, .rots = true},
+		nothing, tend_shortly, big_comes, {{IT_STOPS, 12}}, {{NO_FAULT, 6}},
+		.rots_last = 3},
 	[STORY_CHECKPOINT] = {"results come while a checkpoint is made", four_found,
 		results_beside_a_checkpoint, results_beside_a_checkpoint,
 		{{NO_FAULT, 4}, {FLUSH_FAILS, 30}, {WRITE_FAILS, 30}, {IT_STOPS, 80}},
@@ -210,6 +213,9 @@ static const struct story stories[STORIES] = {
 		tend_and_send,
 		{{NO_FAULT, 4}, {FLUSH_FAILS, 12}, {FLUSH_FAILS_AND_IT_DIES, 12}, {IT_STOPS, 60}},
 		{{NO_FAULT, 4}, {FLUSH_FAILS, 8}, {IT_STOPS, 30}}},
+	[STORY_ROOM_ROTS] = {"a segment gives back room, and a copy of its header rots",
+		lives_end_early, tend_shortly, tend_and_send, {{NO_FAULT, 2}, {IT_STOPS, 30}},
+		{{NO_FAULT, 4}}, .rots_first = 1},
 };
 
 const char *story_name(enum story_number story)
@@ -245,6 +251,15 @@ static void fault_set(struct rig *rig, const struct span spans[4], uint64_t plac
 	}
 }
 
+static void header_rot(struct rig *rig, unsigned number, uint64_t copy)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "%06u", number);
+	if (number)
+		disk_memory_flip(rig->disk, "seg", name, copy * SPOOL_BLOCK * 8 + 64);
+}
+
 /* Of each pair of places: the process ends by a kill, or by a power cut. */
 void story_tell(struct told told)
 {
@@ -264,12 +279,12 @@ void story_tell(struct told told)
 		rig_kill(rig);
 	else
 		rig_power_cut(rig);
+	header_rot(rig, story->rots_first, told.place / 2 % 2);
 	fault_set(rig, story->second, place / places(story->first));
 	if (rig_start(rig) == STORE_OPEN)
 		story->after(rig);
 	rig_power_cut(rig);
-	if (story->rots)
-		disk_memory_flip(rig->disk, "seg", "000003", 64);
+	header_rot(rig, story->rots_last, 0);
 	started(rig);
 	rig_judge(rig);
 	rig_close(rig);

@@ -70,7 +70,7 @@ static void record_seen(struct survey *survey, const struct record *record, uint
 
 	if (record->durable > survey->durable && record->durable <= at)
 		survey->durable = record->durable;
-	if (!record_is_known(record) || record->type > RECORD_VOID) {
+	if (!record_is_known(record) || record_is_result(record)) {
 		finding.what = FOUND_UNKNOWN;
 		finding_add(survey, finding);
 	} else if (record->type == RECORD_CHUNK) {
@@ -204,7 +204,8 @@ void segment_survey(struct store *store, struct segment *segment, int fd, uint64
 	for (size_t i = 0; i < survey.count; i++)
 		finding_judge(&survey, &survey.findings[i]);
 	free(survey.findings);
-	if (segment->kind == SEGMENT_SMALL && end < segment->size) {
+	if (segment->kind == SEGMENT_SMALL && end < segment->size &&
+		!room_was_given_back(&survey.source, end)) {
 		survey.damaged = true;
 		damage_tell(store, segment, 0, 0, "the file was cut short", 0);
 	}

@@ -36,7 +36,8 @@ static void file_put(struct disk *disk, const char *folder, const char *name, st
 	panic_if(disk_write(disk, fd, bytes, 0) != STATUS_OK, "the disk in memory is full");
 }
 
-/* A whole header so that the records behind it are walked; the input follows. */
+/* A whole header so that the records behind it are walked; the input follows. If it is whole blocks
+ * the header speaks of one more, as where room was given back. */
 static struct text file_of(uint8_t class, uint32_t number, struct slice records)
 {
 	struct text file = TEXT_GROWING;
@@ -45,7 +46,8 @@ static struct text file_of(uint8_t class, uint32_t number, struct slice records)
 		.number = number,
 		.generation = 1,
 		.epoch = UINT64_C(0x7777777777777777),
-		.size = SEGMENT_DATA_AT + records.len};
+		.size = SEGMENT_DATA_AT + records.len +
+			(records.len % SPOOL_BLOCK == 0 ? SPOOL_BLOCK : 0)};
 	for (int copy = 0; copy < 2; copy++) {
 		char *block = text_reserve(&file, SPOOL_BLOCK);
 		panic_if(!block, "a growing text is full");
