@@ -45,7 +45,7 @@ static struct {
 	enum mode mode;
 	const char *address, *source, *from, *to;
 	uint16_t port;
-	bool pipelined;
+	bool pipelined, each_another;
 	int sessions, seconds;
 	int64_t count, per_connection, first_id;
 	int64_t rate; /* connections begun a second, evenly; 0: as fast as may be */
@@ -264,6 +264,15 @@ static void say_hello(struct session *session)
 	session->step = EHLO;
 }
 
+static void say_recipient(struct session *session)
+{
+	if (wanted.each_another)
+		say(session, "RCPT TO:<%lld.%s>\r\n", (long long)(wanted.first_id + session->id),
+			wanted.to);
+	else
+		say(session, "RCPT TO:<%s>\r\n", wanted.to);
+}
+
 static bool is_last_here(const struct session *session)
 {
 	return wanted.per_connection > 0 && session->done + 1 >= wanted.per_connection;
@@ -285,7 +294,7 @@ static void begin(struct session *session)
 	say(session, "MAIL FROM:<%s>\r\n", wanted.from);
 	if (!wanted.pipelined)
 		return;
-	say(session, "RCPT TO:<%s>\r\n", wanted.to);
+	say_recipient(session);
 	if (wanted.mode == SEND)
 		say(session, "DATA\r\n");
 	else
@@ -307,7 +316,7 @@ static void mail_answered(struct session *session)
 {
 	session->step = RCPT;
 	if (!wanted.pipelined)
-		say(session, "RCPT TO:<%s>\r\n", wanted.to);
+		say_recipient(session);
 }
 
 static void finish(struct session *session)
@@ -571,6 +580,7 @@ static void usage(void)
 	      "  -s BYTES     of a message's body (5120)\n"
 	      "  -P           pipelined: MAIL, RCPT and DATA or RSET in one packet\n"
 	      "  -f, -t       sender, recipient\n"
+	      "  -u           each recipient another: the id and a dot before it\n"
 	      "  -i NUMBER    the first message's id (0)\n"
 	      "  -r NUMBER    so many connections a second with a message each; their time is "
 	      "from\n"
@@ -603,6 +613,7 @@ static void take_option(int option, const char *value)
 	case 'm': wanted.per_connection = number(value, 0, INT32_MAX); break;
 	case 's': wanted.size = (size_t)number(value, 0, 1 << 30); break;
 	case 'P': wanted.pipelined = true; break;
+	case 'u': wanted.each_another = true; break;
 	case 'f': wanted.from = value; break;
 	case 't': wanted.to = value; break;
 	case 'r': wanted.rate = number(value, 1, 1000000); break;
@@ -623,7 +634,7 @@ static void read_options(int count, char **arguments)
 	if (count < 2 || mode == 3)
 		usage();
 	wanted.mode = (enum mode)mode;
-	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:n:m:s:Pf:t:i:p:r:T:")) != -1;)
+	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:n:m:s:Pf:t:ui:p:r:T:")) != -1;)
 		take_option(o, optarg);
 	if (wanted.port == 0 || optind < count - 1)
 		usage();
