@@ -33,20 +33,6 @@ limits errors unlimited
 """ + SOON
 
 
-class Progress:
-    """A line now and then for who waits: how far, and how long it will take."""
-
-    def __init__(self, what, total, every=1):
-        self.what, self.total, self.every, self.began = what, total, every, time.monotonic()
-
-    def say(self, done, words=""):
-        if done % self.every and done != self.total:
-            return
-        gone = time.monotonic() - self.began
-        left = f"about {gone / done * (self.total - done) / 60:.0f} min left" if done < self.total else "done"
-        print(f"{self.what}: {done} of {self.total}{words and ', ' + words}; {gone / 60:.1f} min, {left}", flush=True)
-
-
 def until(condition, seconds=60):
     """What `condition` gives as soon as it is true; its last answer if that never happens."""
     end = time.monotonic() + seconds
@@ -108,7 +94,7 @@ def place_at(server, folder):
 
 
 def body_of(token, size=None):
-    rng = random.Random(token)
+    rng = random.Random(MARK + token)
     if size is None:
         size = rng.choice([200, 5_000, 40_000, 300_000]) if rng.random() < 0.1 else rng.choice([200, 2_000, 6_000])
     letters = [b"a", b"b", b".", b" ", b"\r\n", b"\r\n."]

@@ -15,7 +15,8 @@ import pytest
 
 from calls import NUMBERS, Calls
 from house import POSTERND, TORTURE, Daemon
-from rig import BOTH, Ledger, Progress, greet, judge, kill_and_wait, send_at_last, try_to_send, until
+from rig import BOTH, Ledger, greet, judge, kill_and_wait, send_at_last, try_to_send, until
+from rounds import Progress, mine
 
 ERRORS = {
     errno.EIO: "read pread64 write writev pwrite64 pwritev fsync fdatasync openat renameat unlinkat mkdirat "
@@ -49,7 +50,7 @@ def places(failing, most):
         counts[call.role, call.name] = at = counts.get((call.role, call.name), 0) + 1
         if at <= most:
             found.append((call.role, call.name, at))
-    return found if TORTURE else found[::max(1, -(-len(found) // SAMPLE))]
+    return mine(found) if TORTURE else found[::max(1, -(-len(found) // SAMPLE))]
 
 
 def fails_at(place, error, failed, folder):
@@ -115,11 +116,10 @@ def test_a_call_that_fails_loses_nothing_and_mail_goes_on(watched, sink, error):
             send_at_last(bench.server, bench.ledger, f"n{number}after", 30)
         except AssertionError as stuck:
             raise AssertionError(f"{errno.errorcode[error]} at {place}: {stuck}") from None
-        progress.say(number + 1, f"{failures} failed")
+        progress.say(number + 1, f"{failures} failed, {len(bench.ledger.promised)} acknowledged")
     judge(bench.server, bench.sink, bench.ledger, twice=2 * failures)
     assert bench.server.stop() == 0
-    print(f"{errno.errorcode[error]}: {failures} calls failed, {len(bench.ledger.promised)} acknowledged, 0 lost, "
-          "0 damaged")
+    progress.say(len(rounds), f"{failures} failed, {len(bench.ledger.promised)} acknowledged, 0 lost, 0 damaged")
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: errno.errorcode[error])
@@ -150,11 +150,11 @@ def test_a_start_with_a_call_that_fails_comes_up_or_says_why(watched, sink, erro
             ends += 1
         calls.disarm()
         kill_and_wait(server)
-        progress.say(number + 1, f"{ends} ends with a message")
+        progress.say(number + 1, f"{ends} ended")
     to.answers.clear()
     server.start_plain()
     judge(server, to, ledger, twice=0)
-    print(f"{errno.errorcode[error]}: {len(rounds)} places of a start, {ends} ends with a message, 0 lost")
+    progress.say(len(rounds), f"{ends} ended with a message, 0 lost, 0 damaged")
 
 
 class Poor(Daemon):
@@ -229,7 +229,7 @@ def is_role(pid, role):
         return role in file.read().split("\0")
 
 
-LEAST = [(resource.RLIMIT_NOFILE, count) for count in (range(4, 64) if TORTURE else (6, 20, 28, 34, 40))]
+LEAST = [(resource.RLIMIT_NOFILE, count) for count in (mine(range(4, 64)) if TORTURE else (6, 20, 28, 34, 40))]
 
 
 @pytest.mark.parametrize("most", [*LEAST, (resource.RLIMIT_NPROC, 0)], ids=lambda most: f"{most[0]}-{most[1]}")

@@ -13,11 +13,13 @@ import time
 import pytest
 
 from house import TORTURE
-from rig import BOTH, Ledger, Progress, body_of, catch_up, freeze, judge, kill_and_wait, loads, place_at, send_at_last
+from rig import BOTH, Ledger, body_of, catch_up, freeze, judge, kill_and_wait, loads, place_at, send_at_last
+from rounds import SEED, Progress, share
 
 CUTS = {"ext4": 200 if TORTURE else 2, "xfs": 50 if TORTURE else 1}
 if "POSTERN_CUTS" in os.environ:
     CUTS = dict.fromkeys(CUTS, int(os.environ["POSTERN_CUTS"]))
+CUTS = {kind: share(cuts) for kind, cuts in CUTS.items()}
 SIZE = (3 << 30) if TORTURE else (400 << 20)  # the Maildirs lie there too
 JUDGED_EVERY = 20  # cuts: a long run that is broken off has proved what it said last
 # All messages of this size, instead of a mixture of all sizes: above 256 KiB each gets a file of its own.
@@ -26,7 +28,7 @@ OF_SIZE = int(os.environ["POSTERN_SIZE"]) if "POSTERN_SIZE" in os.environ else N
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_no_message_answered_250_is_lost_when_the_power_is_cut(loop_disk, daemon, sink, kind):
-    disk, to, ledger, rng = loop_disk(kind, size=SIZE), sink(), Ledger(), random.Random(time.time())
+    disk, to, ledger, rng = loop_disk(kind, size=SIZE), sink(), Ledger(), random.Random(SEED)
     server = daemon(BOTH.replace("{port}", str(to.port)), wait=False)
     place_at(server, disk.place)
     server.start()

@@ -15,9 +15,10 @@ import pytest
 from blocklog import BlockLog, Replay
 from disks import LoopDisk
 from house import BUILD, TORTURE, Sink, need
-from rig import BOTH, Found, Progress, bare, Ledger, copies_of, kill_and_wait, loads, place_at, queue_of
+from rig import BOTH, Found, bare, Ledger, copies_of, kill_and_wait, loads, place_at, queue_of
+from rounds import SEED, Progress, share
 
-IMAGES = int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 10))
+IMAGES = share(int(os.environ.get("POSTERN_IMAGES", 1000 if TORTURE else 10)))
 SIZE = 128 << 20
 MOST = 500  # messages in the recording: each image delivers again what was not delivered before its moment
 LEAST = 20  # on a busy machine the recording goes on until then
@@ -145,19 +146,22 @@ class OnImage:
 def test_no_crash_image_loses_a_message_answered_250(daemon, sink, logged):
     folder, log, made = logged
     moments, ledger, base, server = record(daemon, folder, log, made, 20 if TORTURE else 2)
-    entries, rng = log.entries(), random.Random(time.time())
+    entries, rng = log.entries(), random.Random(SEED)
     assert len(moments.promised) > 10 and len(entries) > 100
     replay, image, there = Replay(base, entries, folder), os.path.join(folder, "crashed"), OnImage(server, sink, folder, made)
     first, bad = min(moments.promised.values()), []
-    progress = Progress(f"crash images of {len(entries)} writes and flushes, {len(moments.promised)} acknowledged", IMAGES, SAID_EVERY)
+    progress, checked = Progress(f"crash images of {len(entries)} writes and flushes", IMAGES, SAID_EVERY), 0
+    all_lost, all_damaged = 0, 0
     for number, upto in enumerate(sorted(rng.randrange(first, len(entries) + 1) for _ in range(IMAGES))):
         replay.cut(upto, image, rng if number % 4 else None)
         to = there.start(image)
         lost, damaged = judge_image(server, to, moments, ledger, upto)
+        checked += sum(at <= upto for at in moments.promised.values())
+        all_lost, all_damaged = all_lost + len(lost), all_damaged + len(damaged)
         if lost or damaged:
             bad.append((upto, "lost", lost[:3], "damaged", damaged[:3], queue_of(server), len(to.messages), server.output()[-1500:]))
             print(*bad[-1], flush=True)
             shutil.copy(image, os.path.join(BUILD, f"faults-image-{upto}"))
         there.end(to)
-        progress.say(number + 1, f"{len(bad)} with losses")
+        progress.say(number + 1, f"{len(moments.promised)} acknowledged, {checked} checked, {all_lost} lost, {all_damaged} damaged")
     assert not bad, bad[:3]

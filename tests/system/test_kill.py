@@ -9,8 +9,9 @@ import threading
 import time
 
 from conftest import RELAY, TORTURE, Client
+from rounds import SEED, Progress, share
 
-ROUNDS = int(os.environ.get("POSTERN_ROUNDS", 1000 if TORTURE else 6))
+ROUNDS = share(int(os.environ.get("POSTERN_ROUNDS", 1000 if TORTURE else 6)))
 JUDGED_EVERY = 25  # rounds: a long run that is broken off has proved what it said last
 # Each token begins with it, our daemon greets with it: tests that run at once use each other's ports again, and neither a
 # message of another run nor another daemon's 250 may count.
@@ -93,8 +94,8 @@ def test_every_message_answered_250_arrives_and_none_is_damaged(daemon, sink):
     to = sink()
     server = daemon(f"hostname {MARK}.test.example\n" + RELAY.replace("{port}", str(to.port)) +
                     "retry for 1 days first after 1 seconds at most 2 seconds\n")
-    rng = random.Random(time.time())
-    acknowledged, all_acknowledged, all_arrived, began = [], 0, 0, time.monotonic()
+    rng, progress = random.Random(SEED), Progress("kills under load", ROUNDS, JUDGED_EVERY)
+    acknowledged, all_acknowledged, all_arrived = [], 0, 0
     for round_number in range(1, ROUNDS + 1):
         loads = [Load(server, f"r{round_number}c{i}") for i in range(4)]
         for load in loads:
@@ -113,7 +114,5 @@ def test_every_message_answered_250_arrives_and_none_is_damaged(daemon, sink):
             # What is repeated later still comes whole, or the next judgement says so.
             acknowledged.clear()
             to.messages.clear()
-            gone = (time.monotonic() - began) / 60
-            print(f"{round_number} of {ROUNDS} rounds, {all_acknowledged} acknowledged, {all_arrived} arrived, 0 lost, 0 damaged; "
-                  f"{gone:.1f} min, about {gone / round_number * (ROUNDS - round_number):.0f} min left", flush=True)
+            progress.say(round_number, f"{all_acknowledged} acknowledged, {all_arrived} arrived, 0 lost, 0 damaged")
     assert all_acknowledged > ROUNDS
