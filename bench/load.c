@@ -150,16 +150,28 @@ static size_t body_pieces(const struct session *session, struct iovec pieces[PIE
 	return count;
 }
 
+static ssize_t send_commands(const struct session *session)
+{
+	return send(session->fd, session->out + session->out_sent,
+		session->out_len - session->out_sent, MSG_NOSIGNAL);
+}
+
+static ssize_t send_with_body(struct session *session)
+{
+	struct iovec pieces[1 + PIECES] = {
+		{session->out + session->out_sent, session->out_len - session->out_sent}};
+	struct msghdr message = {.msg_iov = pieces};
+
+	message.msg_iovlen = 1 + body_pieces(session, pieces + 1);
+	return sendmsg(session->fd, &message, MSG_NOSIGNAL);
+}
+
 /* What was said, and the body behind it, in one packet where it fits. False: the connection is
  * gone. */
 static bool flush(struct session *session)
 {
 	while (session->out_len + session->body_len > 0) {
-		struct iovec pieces[1 + PIECES] = {
-			{session->out + session->out_sent, session->out_len - session->out_sent}};
-		struct msghdr message = {.msg_iov = pieces};
-		message.msg_iovlen = 1 + body_pieces(session, pieces + 1);
-		ssize_t sent = sendmsg(session->fd, &message, MSG_NOSIGNAL);
+		ssize_t sent = session->body_len ? send_with_body(session) : send_commands(session);
 		if (sent < 0 && errno != EAGAIN)
 			return false;
 		if (sent < 0) {
@@ -200,7 +212,8 @@ static void dial(struct session *session)
 	if (fd < 0)
 		die("socket");
 	*session = (struct session){.fd = fd, .step = BANNER, .id = NO_MESSAGE, .begun = now()};
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	if (wanted.mode == SEND) /* the others say nothing while an answer is to come */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	if (wanted.source) {
 		inet_pton(AF_INET, wanted.source, &source.sin_addr);
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
