@@ -115,7 +115,7 @@ def big(bench):
             if got and server.name == "Postern":
                 got["roles"] = resident_peaks(server.account.pids())
             return got and dict(got, peak=peak.most / 2**20, cpu=got["cpu"] / (size / 2**20))
-        found = bench.best(name, run, "octets", turns=2)
+        found = bench.best(name, run, "octets")
         bench.add(name, "delivered MB/s", found, "octets", True)
         bench.add(name, "CPU µs a MiB", found, "cpu", False)
         bench.add(name, "MiB (PSS) at most", found, "peak", False, of_machine=False)

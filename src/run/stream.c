@@ -104,40 +104,58 @@ static struct iovec part_of(struct slice bytes)
 	return (struct iovec){.iov_base = (void *)(uintptr_t)bytes.at, .iov_len = bytes.len};
 }
 
-static enum io_end write_both(
-	struct task *task, struct stream *stream, struct slice first, struct slice second)
+static enum io_end write_through(
+	struct task *task, struct transport *transport, const struct slice *parts, size_t count)
 {
-	struct transport *transport = &stream->transport;
-
-	if (!transport->write && second.len == 0)
-		return io_write(task, stream->io, first);
-	if (!transport->write) {
-		struct iovec parts[2] = {part_of(first), part_of(second)};
-		return io_writev(task, stream->io, parts, 2);
-	}
 	enum io_end end = IO_DONE;
-	if (first.len != 0)
-		end = transport->write(task, transport->self, first);
-	if (end == IO_DONE && second.len != 0)
-		end = transport->write(task, transport->self, second);
+
+	for (size_t i = 0; i < count && end == IO_DONE; i++)
+		if (parts[i].len)
+			end = transport->write(task, transport->self, parts[i]);
 	return end;
 }
 
-/* After a failure the output is dropped: the connection is of no use any more. */
-enum io_end stream_flush_with(struct task *task, struct stream *stream, struct slice bytes)
+static enum io_end write_parts(
+	struct task *task, struct stream *stream, const struct slice *parts, size_t count)
 {
-	struct slice output = text_slice(&stream->output);
+	struct iovec vector[1 + STREAM_PARTS];
+
+	if (stream->transport.write)
+		return write_through(task, &stream->transport, parts, count);
+	if (count == 1)
+		return io_write(task, stream->io, parts[0]);
+	for (size_t i = 0; i < count; i++)
+		vector[i] = part_of(parts[i]);
+	return io_writev(task, stream->io, vector, (int)count);
+}
+
+/* After a failure the output is dropped: the connection is of no use any more. */
+enum io_end stream_flush_parts(
+	struct task *task, struct stream *stream, const struct slice *parts, size_t count)
+{
+	struct slice all[1 + STREAM_PARTS] = {text_slice(&stream->output)};
+	size_t len = all[0].len, used = len != 0;
 	enum io_end end = IO_DONE;
 
-	if (output.len + bytes.len != 0)
-		end = write_both(task, stream, output, bytes);
+	panic_if(count > STREAM_PARTS, "%zu parts of one flush", count);
+	for (size_t i = 0; i < count; i++) {
+		all[used++] = parts[i];
+		len += parts[i].len;
+	}
+	if (len != 0)
+		end = write_parts(task, stream, all, used);
 	give_output(stream);
 	return end;
 }
 
+enum io_end stream_flush_with(struct task *task, struct stream *stream, struct slice bytes)
+{
+	return stream_flush_parts(task, stream, &bytes, bytes.len != 0);
+}
+
 enum io_end stream_flush(struct task *task, struct stream *stream)
 {
-	return stream_flush_with(task, stream, SLICE_NONE);
+	return stream_flush_parts(task, stream, NULL, 0);
 }
 
 /* --- input --- */

@@ -67,5 +67,9 @@ enum io_end stream_flush(struct task *task, struct stream *stream) MUST_USE;
 /* Flushes what is buffered together with `bytes`, which are not copied: for message bodies. */
 enum io_end stream_flush_with(
 	struct task *task, struct stream *stream, struct slice bytes) MUST_USE;
+/* The same with several pieces, STREAM_PARTS at most. */
+enum { STREAM_PARTS = 8 };
+enum io_end stream_flush_parts(
+	struct task *task, struct stream *stream, const struct slice *parts, size_t count) MUST_USE;
 
 #endif

@@ -16,11 +16,13 @@ struct sending {
 	bool at_line_start; /* of what was put last */
 };
 
-/* What is in the output, and `piece` behind it. */
-static enum talk block_flush(struct sending *sending, struct slice piece)
+/* What is in the output, and the pieces behind it, each of a block at most: as much time as for
+ * each by itself. */
+static enum talk blocks_flush(struct sending *sending, const struct slice *pieces, size_t count)
 {
-	mono_ns outer = task_limit(sending->task, limit_of(LIMIT_BLOCK));
-	enum io_end end = stream_flush_with(sending->task, sending->client->stream, piece);
+	mono_ns limit = limit_of(LIMIT_BLOCK) * (mono_ns)(count ? count : 1);
+	mono_ns outer = task_limit(sending->task, limit);
+	enum io_end end = stream_flush_parts(sending->task, sending->client->stream, pieces, count);
 
 	task_restore(sending->task, outer);
 	return talk_of_io(end);
@@ -32,15 +34,20 @@ static enum talk stuffed_put(struct sending *sending, struct slice piece)
 	struct text *out = stream_output(sending->client->stream);
 
 	body_stuff(out, piece, &sending->at_line_start);
-	return out->len >= BLOCK ? block_flush(sending, SLICE_NONE) : TALK_OK;
+	return out->len >= BLOCK ? blocks_flush(sending, NULL, 0) : TALK_OK;
+}
+
+static bool is_copied(struct slice piece)
+{
+	return piece.len <= COPIED_MOST;
 }
 
 /* Nothing is copied but what leaves in one packet with what comes next. */
 static enum talk piece_put(struct sending *sending, struct slice piece)
 {
 	sending->at_line_start = piece.at[piece.len - 1] == '\n';
-	if (piece.len > COPIED_MOST)
-		return block_flush(sending, piece);
+	if (!is_copied(piece))
+		return blocks_flush(sending, &piece, 1);
 	stream_put(sending->client->stream, piece);
 	return TALK_OK;
 }
@@ -58,23 +65,36 @@ static enum talk bytes_put(struct sending *sending, struct slice bytes)
 	return TALK_OK;
 }
 
+/* All of them by one call, where nothing is to be set in them and the last does not wait. */
+static enum talk chunks_put(struct sending *sending, const struct chunks *chunks)
+{
+	const struct slice *last = &chunks->of[chunks->count - 1];
+	enum talk talk = TALK_OK;
+
+	if (!sending->dots && !is_copied(*last)) {
+		sending->at_line_start = last->at[last->len - 1] == '\n';
+		return blocks_flush(sending, chunks->of, chunks->count);
+	}
+	for (size_t i = 0; i < chunks->count && talk == TALK_OK; i++)
+		talk = bytes_put(sending, chunks->of[i]);
+	return talk;
+}
+
 /* A big body: each chunk is checked by its sum before any byte of it is put. It is copied to be
  * sent: pages lent to a socket (sendfile) are the file's own, and a remote that answers before it
  * has read would be sent the next message that the file is used for. */
-static enum body_end chunks_put(struct sending *sending, const struct job *job, enum talk *talk)
+static enum body_end big_put(struct sending *sending, const struct job *job, enum talk *talk)
 {
-	char *chunk = arena_bytes(job->arena, CHUNK_MAX);
-	uint64_t at = SEGMENT_DATA_AT;
+	struct chunks chunks = {
+		.room = arena_bytes(job->arena, CHUNKS_ROOM), .at = SEGMENT_DATA_AT};
 
-	for (uint32_t part = 0; part < job->parts; part++) {
-		size_t got;
-		enum spool_read read =
-			spool_read_chunk(&job->source, job->order.id, part, &at, chunk, &got);
-		if (read == SPOOL_READ_FAILED)
-			return BODY_UNREADABLE;
-		if (read == SPOOL_READ_DAMAGED || got == 0)
-			return BODY_DAMAGED;
-		*talk = bytes_put(sending, (struct slice){chunk, got});
+	while (chunks.part < job->parts) {
+		switch (spool_read_chunks(&job->source, job->order.id, job->parts, &chunks)) {
+		case SPOOL_READ_OK: break;
+		case SPOOL_READ_DAMAGED: return BODY_DAMAGED;
+		case SPOOL_READ_FAILED: return BODY_UNREADABLE;
+		}
+		*talk = chunks_put(sending, &chunks);
 		if (*talk != TALK_OK)
 			return BODY_BROKEN;
 	}
@@ -92,7 +112,7 @@ enum body_end body_put(
 
 	*talk = bytes_put(&sending, job->message.trace);
 	if (*talk == TALK_OK && job->parts)
-		end = chunks_put(&sending, job, talk);
+		end = big_put(&sending, job, talk);
 	else if (*talk == TALK_OK)
 		*talk = bytes_put(&sending, job->message.body);
 	if (*talk != TALK_OK)

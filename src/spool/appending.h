@@ -70,6 +70,7 @@ struct write_job {
 	int error;
 };
 void write_job_run(void *arg);
+void write_job_fail(struct write_job *job, int error);
 enum commit commit_of(int error);
 struct appending appending_of(const struct spooling_give *give, int fd);
 /* Tells the queue that nothing will be written any more, and closes. */

@@ -44,6 +44,16 @@ static int real_fdatasync(struct disk *disk, int fd)
 	return fdatasync(fd);
 }
 
+/* Not every kernel that calls itself Linux has it. */
+static int real_begin_flush(struct disk *disk, int fd, off_t at, off_t size)
+{
+	(void)disk;
+	if (sync_file_range(fd, at, size, SYNC_FILE_RANGE_WRITE) == 0 || errno == ENOSYS ||
+		errno == EINVAL)
+		return 0;
+	return -1;
+}
+
 static int real_fsync(struct disk *disk, int fd)
 {
 	(void)disk;
@@ -122,6 +132,7 @@ struct disk *disk_real(void)
 		.pread = real_pread,
 		.pwritev = real_pwritev,
 		.fdatasync = real_fdatasync,
+		.begin_flush = real_begin_flush,
 		.fsync = real_fsync,
 		.truncate = real_truncate,
 		.unlink = real_unlink,

@@ -22,6 +22,9 @@ struct disk {
 	ssize_t (*pwritev)(
 		struct disk *disk, int fd, const struct iovec *parts, int count, off_t at);
 	int (*fdatasync)(struct disk *disk, int fd);
+	/* NULL where there is none. What was written there goes to the disk from now on, and nobody
+	 * waits for it: what it says is no promise, only a failure counts. */
+	int (*begin_flush)(struct disk *disk, int fd, off_t at, off_t size);
 	int (*fsync)(struct disk *disk, int fd); /* of a folder: names made in it are durable */
 	int (*truncate)(struct disk *disk, int fd, off_t size); /* makes it shorter */
 	int (*unlink)(struct disk *disk, int at, const char *name);

@@ -54,6 +54,12 @@ enum spool_read spool_read_message(const struct spool_source *source, uint64_t a
 	return message_decode(payload, arena, message) ? SPOOL_READ_OK : SPOOL_READ_DAMAGED;
 }
 
+static bool chunk_is_due(const struct record *record, uint64_t id, uint32_t part)
+{
+	return record->type == RECORD_CHUNK && record_is_known(record) && record->id == id &&
+	       record->part == part && record->length > 0 && record->length <= CHUNK_MAX;
+}
+
 enum spool_read spool_read_chunk(const struct spool_source *source, uint64_t id, uint32_t part,
 	uint64_t *at, char *chunk, size_t *got)
 {
@@ -68,8 +74,7 @@ enum spool_read spool_read_chunk(const struct spool_source *source, uint64_t id,
 		return SPOOL_READ_DAMAGED;
 	if (record.type == RECORD_MESSAGE && record.id == id && record.part == part)
 		return SPOOL_READ_OK; /* the MESSAGE stands behind its last chunk */
-	if (record.type != RECORD_CHUNK || !record_is_known(&record) || record.id != id ||
-		record.part != part || record.length == 0 || record.length > CHUNK_MAX)
+	if (!chunk_is_due(&record, id, part))
 		return SPOOL_READ_DAMAGED;
 	read = read_exact(source, chunk, record.length, *at + RECORD_HEADER);
 	if (read != SPOOL_READ_OK)
@@ -78,5 +83,36 @@ enum spool_read spool_read_chunk(const struct spool_source *source, uint64_t id,
 		return SPOOL_READ_DAMAGED;
 	*got = record.length;
 	*at += record_extent(record.length);
+	return SPOOL_READ_OK;
+}
+
+/* One call for several chunks; one that it brought a part of alone is read again by the next. */
+enum spool_read spool_read_chunks(
+	const struct spool_source *source, uint64_t id, uint32_t parts, struct chunks *chunks)
+{
+	size_t size = disk_read_most(
+		source->disk, source->fd, chunks->room, CHUNKS_ROOM, (off_t)chunks->at);
+	size_t at = 0;
+	bool failed = errno != 0;
+
+	chunks->count = 0;
+	while (chunks->part < parts && at + RECORD_HEADER < size && chunks->count < CHUNKS_MOST) {
+		struct record record;
+		if (!record_decode(chunks->room + at, source->segment, chunks->at + at,
+			    source->epoch, &record) ||
+			!chunk_is_due(&record, id, chunks->part))
+			return SPOOL_READ_DAMAGED;
+		struct slice chunk = {chunks->room + at + RECORD_HEADER, record.length};
+		if (chunk.len > size - at - RECORD_HEADER)
+			break;
+		if (crc32c(0, chunk) != record.payload_crc)
+			return SPOOL_READ_DAMAGED;
+		chunks->of[chunks->count++] = chunk;
+		chunks->part++;
+		at += record_extent(record.length);
+	}
+	chunks->at += at;
+	if (chunks->count == 0)
+		return failed ? SPOOL_READ_FAILED : SPOOL_READ_DAMAGED;
 	return SPOOL_READ_OK;
 }

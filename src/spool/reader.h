@@ -29,4 +29,20 @@ enum spool_read spool_read_payload(const struct spool_source *source, uint64_t a
 enum spool_read spool_read_chunk(const struct spool_source *source, uint64_t id, uint32_t part,
 	uint64_t *at, char *chunk, size_t *got) MUST_USE;
 
+/* The same, several by one call. */
+enum {
+	CHUNKS_MOST = 4,
+	CHUNKS_ROOM = CHUNKS_MOST * (RECORD_HEADER + CHUNK_MAX),
+};
+struct chunks {
+	char *room;    /* CHUNKS_ROOM bytes of the caller's */
+	uint64_t at;   /* begins at SEGMENT_DATA_AT */
+	uint32_t part; /* of the next; begins at 0 */
+	size_t count;
+	struct slice of[CHUNKS_MOST]; /* each checked; in `room`, until the next call */
+};
+/* At least one; not called once chunks->part is `parts`, how many the message has. */
+enum spool_read spool_read_chunks(const struct spool_source *source, uint64_t id, uint32_t parts,
+	struct chunks *chunks) MUST_USE;
+
 #endif

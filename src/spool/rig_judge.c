@@ -138,26 +138,52 @@ static void body_judge(
 			"message %llu was altered at %zu", (unsigned long long)sent->id, from + i);
 }
 
+static bool one_by_one(struct rig *rig, const struct rig_message *sent,
+	const struct spool_source *source, char *chunk)
+{
+	uint64_t at = SEGMENT_DATA_AT;
+	size_t from = 0, got = 0;
+
+	for (uint32_t part = 0; part < sent->stored.parts; part++, from += got) {
+		if (spool_read_chunk(source, sent->id, part, &at, chunk, &got) != SPOOL_READ_OK)
+			return false;
+		body_judge(rig, sent, (struct slice){chunk, got}, from);
+	}
+	RIG_MUST(rig, from == sent->size, "message %llu was cut", (unsigned long long)sent->id);
+	return true;
+}
+
+static bool several_at_once(struct rig *rig, const struct rig_message *sent,
+	const struct spool_source *source, char *room)
+{
+	struct chunks chunks = {.room = room, .at = SEGMENT_DATA_AT};
+	size_t from = 0;
+
+	while (chunks.part < sent->stored.parts) {
+		if (spool_read_chunks(source, sent->id, sent->stored.parts, &chunks) !=
+			SPOOL_READ_OK)
+			return false;
+		for (size_t i = 0; i < chunks.count; i++) {
+			body_judge(rig, sent, chunks.of[i], from);
+			from += chunks.of[i].len;
+		}
+	}
+	RIG_MUST(rig, from == sent->size, "message %llu was cut", (unsigned long long)sent->id);
+	return true;
+}
+
 static bool big_read(struct rig *rig, const struct rig_message *sent)
 {
 	struct spool_source source = {.disk = rig->disk, .segment = sent->stored.segment};
 	enum segment_class kind;
-	uint64_t at = SEGMENT_DATA_AT;
-	size_t from = 0, got = 0;
-	bool read = true;
-	char *chunk = malloc(CHUNK_MAX);
+	char *room = malloc(CHUNKS_ROOM);
 
-	panic_if(!chunk, "out of memory");
+	panic_if(!room, "out of memory");
 	source.fd = store_open_segment(rig->store, source.segment, &source.epoch, &kind);
-	for (uint32_t part = 0; part < sent->stored.parts && read; part++, from += got) {
-		read = spool_read_chunk(&source, sent->id, part, &at, chunk, &got) == SPOOL_READ_OK;
-		if (read)
-			body_judge(rig, sent, (struct slice){chunk, got}, from);
-	}
-	RIG_MUST(rig, !read || from == sent->size, "message %llu was cut",
-		(unsigned long long)sent->id);
+	bool read =
+		one_by_one(rig, sent, &source, room) && several_at_once(rig, sent, &source, room);
 	rig->disk->close(rig->disk, source.fd);
-	free(chunk);
+	free(room);
 	return read;
 }
 

@@ -21,10 +21,16 @@ enum {
 void write_job_run(void *arg)
 {
 	struct write_job *job = arg;
+	int error = batch_write(job->batch, job->disk, job->fd, job->sync);
 
-	job->error = batch_write(job->batch, job->disk, job->fd, job->sync);
-	if (job->error)
-		batch_void(job->batch, job->disk, job->fd);
+	if (error)
+		write_job_fail(job, error);
+}
+
+void write_job_fail(struct write_job *job, int error)
+{
+	job->error = error;
+	batch_void(job->batch, job->disk, job->fd);
 }
 
 enum commit commit_of(int error)

@@ -14,7 +14,10 @@
 #include "base/panic.h"
 #include "spool/appending.h"
 
-enum { CHUNKS_AT_ONCE = 8 }; /* of one call */
+enum {
+	CHUNKS_AT_ONCE = 8,    /* of one call */
+	FLUSH_PIECE = 1 << 20, /* what goes to the disk while more comes */
+};
 
 enum big_state { BIG_ASKED, BIG_OPEN, BIG_REFUSED };
 
@@ -27,6 +30,7 @@ struct big_message {
 	struct gate came;
 	struct appending segment;
 	uint64_t id, written; /* where the next record begins */
+	uint64_t flushing;    /* what is below is on its way to the disk */
 	uint32_t parts;
 	char heads[CHUNKS_AT_ONCE][RECORD_HEADER]; /* room for headers, until they are written */
 };
@@ -46,7 +50,7 @@ bool big_give(struct spool_writer *store, const struct spooling_give *give, int 
 	if (!big)
 		return false;
 	big->segment = appending_of(give, fd);
-	big->written = SEGMENT_DATA_AT;
+	big->written = big->flushing = SEGMENT_DATA_AT;
 	big->state = BIG_OPEN;
 	gate_open(&big->came);
 	return true;
@@ -147,14 +151,46 @@ static struct slice chunks_add(struct big_message *big, struct batch *batch, str
 	return bytes;
 }
 
+/* Chunks are summed and written on a thread, the sum just before the copy that needs the same
+ * bytes. From time to time what is written goes to the disk: the flush at the end finds little left
+ * to do, and the disk rests less. Whole blocks, so that none goes twice. */
+struct chunks_job {
+	struct big_message *big;
+	struct slice bytes; /* and what did not go by one call */
+	struct write_job write;
+};
+
+static void flush_begin(struct big_message *big, struct write_job *written)
+{
+	struct disk *disk = written->disk;
+	uint64_t from = big->flushing, to = written->batch->end / SPOOL_BLOCK * SPOOL_BLOCK;
+
+	if (!disk->begin_flush || to < from + FLUSH_PIECE)
+		return;
+	big->flushing = to;
+	if (disk->begin_flush(disk, written->fd, (off_t)from, (off_t)(to - from)) != 0)
+		write_job_fail(written, errno);
+}
+
+static void chunks_job_run(void *arg)
+{
+	struct chunks_job *job = arg;
+
+	job->bytes = chunks_add(job->big, job->write.batch, job->bytes);
+	write_job_run(&job->write);
+	if (job->write.error == 0)
+		flush_begin(job->big, &job->write);
+}
+
 enum commit writer_big_append(struct task *task, struct big_message *big, struct slice bytes)
 {
 	while (bytes.len > 0 && big->state == BIG_OPEN) {
 		struct batch *batch = big_batch(big);
-		bytes = chunks_add(big, batch, bytes);
-		struct write_job job = {big->store->disk, big->segment.fd, batch, false, 0};
-		offload_run(task, big->store->pool, write_job_run, &job);
-		enum commit outcome = big_written(big, &job);
+		struct chunks_job job = {
+			big, bytes, {big->store->disk, big->segment.fd, batch, false, 0}};
+		offload_run(task, big->store->pool, chunks_job_run, &job);
+		bytes = job.bytes;
+		enum commit outcome = big_written(big, &job.write);
 		free(batch);
 		if (outcome != COMMIT_DURABLE)
 			break;

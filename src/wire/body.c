@@ -8,7 +8,7 @@
 
 #include <string.h>
 #if defined(__SSE2__) && !defined(BODY_PORTABLE)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 enum state { AT_LINE_START, IN_LINE, AFTER_CR, AFTER_DOT, AFTER_DOT_CR, AT_END, STATES };
@@ -23,6 +23,10 @@ enum action {
 };
 
 enum { BLOCK = 64 }; /* octets, a bit for each */
+
+#ifndef BODY_NARROW
+#define BODY_NARROW 0 /* 1: a test of what processors without AVX2 do */
+#endif
 
 struct step {
 	uint8_t next, actions;
@@ -88,26 +92,42 @@ static size_t plain_run(const char *at, size_t len, uint64_t *high)
 	return run;
 }
 
-enum { BLOCK_PARTS = BLOCK / sizeof(__m128i) };
+/* What a block holds, a bit for each octet; `nul` and `high` are not zero where some octet is one
+ * or has its top bit. */
+struct marks {
+	uint64_t cr, lf, dot, nul, high;
+};
 
-static uint64_t octets_that_are(const __m128i block[BLOCK_PARTS], char c)
+static uint64_t octets_that_are(const __m128i *block, char c)
 {
 	__m128i wanted = _mm_set1_epi8(c);
 	uint64_t found = 0;
 
-	for (unsigned i = 0; i < BLOCK_PARTS; i++) {
+	for (unsigned i = 0; i < BLOCK / sizeof(__m128i); i++) {
 		__m128i equal = _mm_cmpeq_epi8(block[i], wanted);
 		found |= (uint64_t)(unsigned)_mm_movemask_epi8(equal) << (sizeof(__m128i) * i);
 	}
 	return found;
 }
 
-static bool block_has_nul(const __m128i block[BLOCK_PARTS])
+static inline struct marks marks_by_16(const char *at)
 {
+	__m128i block[BLOCK / sizeof(__m128i)];
+
+	for (unsigned i = 0; i < BLOCK / sizeof(__m128i); i++)
+		block[i] =
+			_mm_loadu_si128((const __m128i *)(const void *)(at + i * sizeof(__m128i)));
 	__m128i least =
 		_mm_min_epu8(_mm_min_epu8(block[0], block[1]), _mm_min_epu8(block[2], block[3]));
-
-	return _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
+	__m128i all =
+		_mm_or_si128(_mm_or_si128(block[0], block[1]), _mm_or_si128(block[2], block[3]));
+	return (struct marks){
+		.cr = octets_that_are(block, '\r'),
+		.lf = octets_that_are(block, '\n'),
+		.dot = octets_that_are(block, '.'),
+		.nul = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())),
+		.high = (unsigned)_mm_movemask_epi8(all),
+	};
 }
 
 /* The last octet of the block before. */
@@ -117,37 +137,71 @@ struct before {
 
 /* Each CR is followed by an LF and each LF comes behind one; no line begins with a dot, and there
  * is no NUL. */
-static bool block_is_clean(const __m128i block[BLOCK_PARTS], struct before *before)
+static inline bool marks_are_clean(const struct marks *marks, struct before *before)
 {
-	uint64_t cr = octets_that_are(block, '\r'), lf = octets_that_are(block, '\n');
-	uint64_t starts = lf << 1 | before->ended_line;
+	uint64_t starts = marks->lf << 1 | before->ended_line;
 
-	if (lf != (cr << 1 | before->was_cr) || block_has_nul(block) ||
-		(starts && starts & octets_that_are(block, '.')))
+	if (marks->nul || marks->lf != (marks->cr << 1 | before->was_cr) || (starts & marks->dot))
 		return false;
-	*before = (struct before){cr >> (BLOCK - 1), lf >> (BLOCK - 1)};
+	*before = (struct before){marks->cr >> (BLOCK - 1), marks->lf >> (BLOCK - 1)};
 	return true;
 }
 
-/* How many octets from `at` on are of blocks that are clean, and the state behind them. */
-static size_t clean_run(const char *at, size_t len, uint8_t *state, uint64_t *high)
+/* Taken into its callers whole, so that each is made for its own processor. */
+static inline __attribute__((always_inline)) size_t clean_run_by(struct marks (*look)(const char *),
+	const char *at, size_t len, uint8_t *state, uint64_t *high)
 {
 	struct before before = {*state == AFTER_CR, *state == AT_LINE_START};
 	size_t run = 0;
 
 	for (; len - run >= BLOCK; run += BLOCK) {
-		__m128i block[BLOCK_PARTS];
-		for (unsigned i = 0; i < BLOCK_PARTS; i++)
-			block[i] = _mm_loadu_si128(
-				(const __m128i *)(const void *)(at + run + i * sizeof(__m128i)));
-		if (!block_is_clean(block, &before))
+		struct marks marks = look(at + run);
+		if (!marks_are_clean(&marks, &before))
 			break;
-		*high |= (unsigned)_mm_movemask_epi8(_mm_or_si128(
-			_mm_or_si128(block[0], block[1]), _mm_or_si128(block[2], block[3])));
+		*high |= marks.high;
 	}
 	if (run)
 		*state = before.was_cr ? AFTER_CR : before.ended_line ? AT_LINE_START : IN_LINE;
 	return run;
+}
+
+#define WIDE __attribute__((target("avx2")))
+
+WIDE static inline uint64_t octets_equal(__m256i one, __m256i other, __m256i wanted)
+{
+	uint64_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(one, wanted));
+	uint64_t top = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(other, wanted));
+
+	return top << sizeof(__m256i) | low;
+}
+
+WIDE static inline struct marks marks_by_32(const char *at)
+{
+	__m256i one = _mm256_loadu_si256((const __m256i *)(const void *)at);
+	__m256i other = _mm256_loadu_si256((const __m256i *)(const void *)(at + sizeof(__m256i)));
+	__m256i least = _mm256_min_epu8(one, other);
+
+	return (struct marks){
+		.cr = octets_equal(one, other, _mm256_set1_epi8('\r')),
+		.lf = octets_equal(one, other, _mm256_set1_epi8('\n')),
+		.dot = octets_equal(one, other, _mm256_set1_epi8('.')),
+		.nul = (uint32_t)_mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(least, _mm256_setzero_si256())),
+		.high = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(one, other)),
+	};
+}
+
+WIDE static size_t clean_run_wide(const char *at, size_t len, uint8_t *state, uint64_t *high)
+{
+	return clean_run_by(marks_by_32, at, len, state, high);
+}
+
+/* How many octets from `at` on are of blocks that are clean, and the state behind them. */
+static size_t clean_run(const char *at, size_t len, uint8_t *state, uint64_t *high)
+{
+	if (!BODY_NARROW && __builtin_cpu_supports("avx2"))
+		return clean_run_wide(at, len, state, high);
+	return clean_run_by(marks_by_16, at, len, state, high);
 }
 
 /* How many octets from `at` on are no LF with a dot behind it; may stop early as well. */
