@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +125,14 @@ static int real_list(
 	return error ? -1 : 0;
 }
 
+static uint64_t real_left(struct disk *disk, int fd)
+{
+	struct statvfs now;
+
+	(void)disk;
+	return fstatvfs(fd, &now) == 0 ? (uint64_t)now.f_bavail * now.f_frsize : UINT64_MAX;
+}
+
 struct disk *disk_real(void)
 {
 	static struct disk real = {
@@ -140,6 +149,7 @@ struct disk *disk_real(void)
 		.size = real_size,
 		.lock = real_lock,
 		.list = real_list,
+		.left = real_left,
 		.threads = true,
 	};
 

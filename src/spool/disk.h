@@ -34,6 +34,8 @@ struct disk {
 	/* Calls `see` with each name in the folder but . and .. */
 	int (*list)(
 		struct disk *disk, int at, void (*see)(void *owner, const char *name), void *owner);
+	/* Bytes that are left for us on the file system of `fd`; NULL: nobody knows. */
+	uint64_t (*left)(struct disk *disk, int fd);
 	bool threads; /* fdatasync may be called from several threads at once */
 };
 

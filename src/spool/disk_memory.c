@@ -178,12 +178,22 @@ static uint64_t memory_used(const struct memory *memory)
 	return used;
 }
 
+static uint64_t memory_left(struct disk *disk, int fd)
+{
+	struct memory *memory = disk_memory_of(disk);
+	uint64_t used = memory_used(memory);
+
+	(void)fd;
+	if (!memory->limit)
+		return UINT64_MAX;
+	return memory->limit > used ? memory->limit - used : 0;
+}
+
 /* How many bytes the next write may take: fewer on a full or a disturbed disk. */
 static size_t write_room(struct memory *memory, const struct node *node, size_t size, size_t at)
 {
 	if (memory->limit && at + size > node->size) {
-		uint64_t used = memory_used(memory),
-			 left = memory->limit > used ? memory->limit - used : 0;
+		uint64_t left = memory_left(&memory->disk, 0);
 		uint64_t most = node->size > at ? node->size - at + left : left;
 		size = size < most ? size : (size_t)most;
 	}
@@ -386,6 +396,7 @@ struct disk *disk_memory_open(uint64_t seed)
 		.size = memory_size,
 		.lock = memory_lock,
 		.list = memory_list,
+		.left = memory_left,
 	};
 	memory->random = seed * 0x2545f4914f6cdd1du;
 	node_new(memory, true); /* ROOT */

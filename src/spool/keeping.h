@@ -119,6 +119,7 @@ struct store {
 	char block[SPOOL_BLOCK]; /* a header on its way */
 	bool reserved;           /* the reserve's file is there */
 	bool tend_due;
+	unsigned ahead;   /* segments of small mail to be FREE: more, once somebody waited */
 	bool behind;      /* of some segment not all is read that its writer told */
 	bool free_wanted; /* one was handed out: others are to be made ready */
 	uint64_t dropped; /* incomplete records at start: never acknowledged */
@@ -156,7 +157,16 @@ bool room_give_back(struct store *store, size_t most);
 /* Whether a file that is smaller than its header says ends at `size` as room.c ends one. */
 bool room_was_given_back(const struct spool_source *source, uint64_t size);
 
+/* spare.c */
+size_t spare_wanted(const struct store *store); /* of small mail, written out ahead of need */
+void spare_missed(struct store *store);         /* somebody had to wait for one */
+/* Whether a spent one is removed, not kept FREE. */
+bool segment_is_surplus(const struct store *store, const struct segment *segment);
+/* On a disk that is nearly full: removes a FREE one. True: there may be more. */
+bool spare_give_back(struct store *store);
+
 /* recycle.c */
+uint64_t segment_file(const struct segment *segment); /* bytes of its file */
 bool segment_is_spent(const struct store *store, const struct segment *segment);
 void segment_free_memory(struct segment *segment);
 bool segment_remove(struct store *store, struct segment *segment); /* false: it could not be */

@@ -10,13 +10,6 @@
 #include "spool/keeping.h"
 #include "spool/mutation.h"
 
-enum {
-	BIG_SIZE = 16 << 20, /* of larger files FREE_HUGE_MOST are kept */
-	FREE_HUGE_MOST = 4,
-	FREE_BIG_ROOM = 512 << 20, /* of the others together, and scale.big of them at most */
-	FREE_AHEAD_MOST = 8,
-};
-
 void segment_event(struct segment *segment, uint64_t event)
 {
 	if (event > segment->last_event)
@@ -55,7 +48,7 @@ static void header_put_back(struct store *store, struct segment *segment, int fd
 }
 
 /* The file keeps its size from use to use; old records in it have another epoch. */
-static uint64_t file_size(const struct segment *segment)
+uint64_t segment_file(const struct segment *segment)
 {
 	return segment->told > segment->file ? segment->told : segment->file;
 }
@@ -85,7 +78,7 @@ static bool segment_recycle(struct store *store, struct segment *segment)
 	segment->epoch = fresh.epoch;
 	segment_forget_shown(store, segment);
 	segment_use_anew(store, segment);
-	segment->file = file_size(segment);
+	segment->file = segment_file(segment);
 	segment->known = segment->told = segment->used = SEGMENT_DATA_AT;
 	segment->tight = false;
 	segment->live_bytes = segment->all_bytes = segment->last_event = 0;
@@ -124,37 +117,13 @@ bool segment_remove(struct store *store, struct segment *segment)
 	return true;
 }
 
-/* Kept beside those that are FREE already? Blocks written before need no new metadata when they are
- * used again, and on some disks are written ten times as fast; pages of the cache are there still.
- * What became of a message is heard a moment later, so a stream of messages of 1 MB has a hundred
- * files on their way. More would hoard space. */
-static bool big_is_surplus(const struct store *store, const struct segment *segment)
-{
-	uint64_t room = file_size(segment);
-	size_t count = 0, huge = 0;
-
-	LIST_EACH (const struct segment, other, &store->states[SEGMENT_FREE], link) {
-		bool is_huge = file_size(other) > BIG_SIZE;
-		count += other->kind == SEGMENT_BIG;
-		huge += other->kind == SEGMENT_BIG && is_huge;
-		room += other->kind == SEGMENT_BIG && !is_huge ? file_size(other) : 0;
-	}
-	if (count >= store->scale.big)
-		return true;
-	return file_size(segment) > BIG_SIZE ? huge >= FREE_HUGE_MOST : room > FREE_BIG_ROOM;
-}
-
 /* What is surplus is removed, long after the message's path has ended. */
 bool segment_retire(struct store *store, struct segment *segment)
 {
-	bool surplus = segment->kind == SEGMENT_BIG
-			       ? big_is_surplus(store, segment)
-			       : file_size(segment) < store->scale.segment; /* its room is gone */
-
 	segment_tell_forgotten(store, segment);
 	if (segment->holds > 0)
 		return false;
-	if (segment->state == SEGMENT_SUSPECT || surplus)
+	if (segment->state == SEGMENT_SUSPECT || segment_is_surplus(store, segment))
 		return segment_remove(store, segment);
 	return segment_recycle(store, segment);
 }
@@ -173,8 +142,8 @@ struct segment *segment_take(struct store *store, enum segment_class kind, size_
 		if (spent_retire_one(store, kind))
 			continue;
 		/* Somebody waits for it: from now on more are made ready ahead. */
-		if (kind == SEGMENT_SMALL && store->scale.free < FREE_AHEAD_MOST)
-			store->scale.free++;
+		if (kind == SEGMENT_SMALL)
+			spare_missed(store);
 		if (segment_make_now(store, kind) != STATUS_OK && !room_give_back(store, 0))
 			return NULL;
 	}

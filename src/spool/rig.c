@@ -125,6 +125,7 @@ enum store_open rig_start(struct rig *rig)
 		.epoch = rig_epoch,
 		.epoch_owner = rig,
 		.free = 2,
+		.small = RIG_SPARE,
 		.forget = rig->forget,
 		.roomy = 1,
 		.big = 4,

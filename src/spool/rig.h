@@ -19,7 +19,7 @@
 #include "spool/store.h"
 #include "spool/writer.h"
 
-enum { RIG_MESSAGES = 512, RIG_RECIPIENTS = 3, RIG_SEGMENT = 64 << 10 };
+enum { RIG_MESSAGES = 512, RIG_RECIPIENTS = 3, RIG_SEGMENT = 64 << 10, RIG_SPARE = 6 };
 
 /* What the outside world knows of a message. */
 struct rig_message {

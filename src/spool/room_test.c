@@ -224,6 +224,65 @@ static void mail_that_the_disk_does_not_give_back_when_it_is_told_is_damage(void
 	rig_close(rig);
 }
 
+enum {
+	HELD = 5
+}; /* at hand, the next one, the store's own, one that keeps its room, and headers */
+
+static void a_spool_that_was_large_gives_its_files_back(void **state)
+{
+	struct rig *rig = started();
+
+	(void)state;
+	rig_send_sized(rig, 40, 20000);
+	assert_in_range(spool_size(rig), 20 * RIG_SEGMENT, 40 * RIG_SEGMENT);
+	rig_deliver(rig, 1);
+	tend_all(rig);
+	assert_in_range(spool_size(rig), RIG_SPARE * RIG_SEGMENT, (RIG_SPARE + HELD) * RIG_SEGMENT);
+	again(rig);
+	tend_all(rig);
+	assert_int_equal(found_count(rig), 0);
+	rig_judge(rig);
+	rig_close(rig);
+}
+
+/* What lies beside the spool could not be written any more, and a delivery there would wait for
+ * ever: for one that ends it. */
+static void a_disk_that_becomes_nearly_full_gets_its_spare_segments_back(void **state)
+{
+	struct rig *rig = started();
+
+	(void)state;
+	rig_send_sized(rig, 20, 20000);
+	rig_deliver(rig, 1);
+	tend_all(rig);
+	size_t before = spool_size(rig);
+	disk_memory_limit(rig->disk, before + RIG_SEGMENT);
+	tend_all(rig);
+	assert_true(spool_size(rig) + 2 * RIG_SEGMENT <= before);
+	rig_send_sized(rig, 1, 500);
+	assert_int_equal(rig_acknowledged(rig), 21);
+	again(rig);
+	rig_judge(rig);
+	rig_close(rig);
+}
+
+static void on_a_disk_that_is_nearly_full_what_is_spent_is_not_kept(void **state)
+{
+	struct rig *rig = started();
+
+	(void)state;
+	rig_send_sized(rig, 20, 20000);
+	size_t before = spool_size(rig);
+	disk_memory_limit(rig->disk, before + 3 * RIG_SEGMENT);
+	rig_deliver(rig, 1);
+	tend_all(rig);
+	assert_true(spool_size(rig) + 4 * RIG_SEGMENT <= before);
+	again(rig);
+	assert_int_equal(found_count(rig), 0);
+	rig_judge(rig);
+	rig_close(rig);
+}
+
 static void stragglers_move_a_few_at_a_time(void **state)
 {
 	struct rig *rig = started();
@@ -258,6 +317,9 @@ int main(void)
 		cmocka_unit_test(its_headers_are_never_written_while_mail_is_in_it),
 		cmocka_unit_test(mail_that_cannot_be_read_when_it_is_told_keeps_its_segment),
 		cmocka_unit_test(mail_that_the_disk_does_not_give_back_when_it_is_told_is_damage),
+		cmocka_unit_test(a_spool_that_was_large_gives_its_files_back),
+		cmocka_unit_test(a_disk_that_becomes_nearly_full_gets_its_spare_segments_back),
+		cmocka_unit_test(on_a_disk_that_is_nearly_full_what_is_spent_is_not_kept),
 		cmocka_unit_test(stragglers_move_a_few_at_a_time),
 	};
 

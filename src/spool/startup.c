@@ -18,7 +18,8 @@ enum {
 	FREE_LEAST = 3, /* one is the store's own, one at hand, one on its way */
 	ROOMY_MOST = 4,
 	FORGOTTEN_AT_ONCE = 8192, /* some 2 ms */
-	FREE_BIG_MOST = 256,      /* and of 512 MiB together: recycle.c */
+	FREE_SMALL_MOST = 32,
+	FREE_BIG_MOST = 256, /* and of 512 MiB together: spare.c */
 	FORMAT_TEXT_MAX = 64,
 };
 
@@ -243,6 +244,9 @@ enum store_open store_open_scaled(struct disk *disk, int folder, struct store_ev
 		store->scale.checkpoint = CHECKPOINT;
 	if (!scale->free)
 		store->scale.free = FREE_LEAST;
+	if (!scale->small)
+		store->scale.small = FREE_SMALL_MOST;
+	store->ahead = store->scale.free;
 	if (!scale->roomy)
 		store->scale.roomy = ROOMY_MOST;
 	if (!scale->big)

@@ -55,7 +55,8 @@ int store_give(
 		return -1;
 	segment->writer = writer;
 	segment_move(store, segment, SEGMENT_ACTIVE);
-	store->free_wanted = segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) < store->scale.free;
+	store->free_wanted =
+		segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) < spare_wanted(store);
 	give->segment_class = (uint8_t)kind;
 	give->number = (uint32_t)segment->number;
 	give->epoch = segment->epoch;
@@ -326,7 +327,7 @@ static bool free_tend(struct store *store)
 
 	store->free_wanted = false;
 	if (store->making.fd < 0 &&
-		segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) >= store->scale.free) {
+		segment_count(store, SEGMENT_FREE, SEGMENT_SMALL) >= spare_wanted(store)) {
 		reserve_tend(store);
 		return false;
 	}
@@ -342,7 +343,7 @@ bool store_tend(struct store *store, wall_ns now)
 {
 	store_write_results(store);
 	own_tend(store, now);
-	bool moving = copies_tend(store, now);
+	bool moving = copies_tend(store, now) | spare_give_back(store);
 	if (!store->tend_due)
 		return moving;
 	store->tend_due = false;

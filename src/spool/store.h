@@ -40,7 +40,8 @@ struct store_scale {
 	uint64_t (*epoch)(
 		void *owner); /* where epochs come from; NULL: the system's random bytes */
 	void *epoch_owner;
-	unsigned free;   /* segments kept written out, one of them the store's own */
+	unsigned free;   /* segments kept written out at least, one of them the store's own */
+	unsigned small;  /* the same of small mail, at most */
 	unsigned roomy;  /* SEALED ones that keep room nobody will use, at most */
 	unsigned forget; /* messages forgotten at once when their segment is used again */
 	unsigned big;    /* files of big messages kept for the next ones, at most */

@@ -160,7 +160,7 @@ def test_no_crash_image_loses_a_message_answered_250(daemon, sink, logged):
         all_lost, all_damaged = all_lost + len(lost), all_damaged + len(damaged)
         if lost or damaged:
             bad.append((upto, "lost", lost[:3], "damaged", damaged[:3], queue_of(server), len(to.messages), server.output()[-1500:]))
-            print(*bad[-1], flush=True)
+            print("image at", *bad[-1], flush=True)
             shutil.copy(image, os.path.join(BUILD, f"faults-image-{upto}"))
         there.end(to)
         progress.say(number + 1, f"{len(moments.promised)} acknowledged, {checked} checked, {all_lost} lost, {all_damaged} damaged")
