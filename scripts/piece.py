@@ -27,6 +27,11 @@ def surroundings(network):
         return []
 
 
+def heed_ctrl_c():
+    """A shell lets what it starts in the background ignore it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Piece:
     """`split` of `splits` of a part, both from 1."""
 
@@ -50,7 +55,8 @@ class Piece:
                "POSTERN_BUILD": os.path.join(self.folder, "build"), "POSTERN_SPLIT": f"{self.split}/{self.splits}"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([*before, *self.command], env=env, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+                                            stderr=subprocess.STDOUT, start_new_session=True,
+                                            preexec_fn=heed_ctrl_c)
         self.said = open(self.log, "rb")
 
     def make_folder(self):
