@@ -343,7 +343,9 @@ bool store_tend(struct store *store, wall_ns now)
 {
 	store_write_results(store);
 	own_tend(store, now);
-	bool moving = copies_tend(store, now) | spare_give_back(store);
+	bool moving = copies_tend(store, now);
+
+	moving = spare_give_back(store) || moving;
 	if (!store->tend_due)
 		return moving;
 	store->tend_due = false;

@@ -340,6 +340,18 @@ def server_is_back(server):
     raise AssertionError("pop is not back")
 
 
+def closes_within(port, seconds):
+    """Whether nobody takes connections there any more."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_reload_opens_and_closes_listeners_and_sessions_go_on(server):
     client = poplib_at(server, ALICE)
     with open(server.config) as file:
@@ -350,8 +362,7 @@ def test_a_reload_opens_and_closes_listeners_and_sessions_go_on(server):
     server.postern("reload", status=0)
     assert client.noop().startswith(b"+OK")
     client.quit()
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", old), timeout=5)
+    assert closes_within(old, 10)  # the role is told when the reload is answered; a busy machine takes a moment
     poplib_at(server, ALICE).quit()
 
 
