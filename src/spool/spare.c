@@ -34,10 +34,9 @@ void spare_missed(struct store *store)
 
 static bool small_is_surplus(const struct store *store, const struct segment *segment)
 {
-	size_t count = segment_count(store, SEGMENT_FREE, SEGMENT_SMALL);
-
 	if (segment_file(segment) < store->scale.segment) /* its room is gone */
 		return true;
+	size_t count = segment_count(store, SEGMENT_FREE, SEGMENT_SMALL);
 	return count >= store->scale.small ||
 	       (count >= store->scale.free && disk_is_nearly_full(store));
 }
