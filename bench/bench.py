@@ -200,7 +200,7 @@ def enter_namespaces():
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         return
     os.environ["POSTERN_BENCH_INSIDE"] = "1"
-    prepare = "ip link set lo up; echo 16384 65535 >/proc/sys/net/ipv4/ip_local_port_range; " \
+    prepare = "ip link set lo up; echo reno >/proc/sys/net/ipv4/tcp_congestion_control; echo 16384 65535 >/proc/sys/net/ipv4/ip_local_port_range; " \
               "echo 8192 >/proc/sys/net/core/somaxconn; exec \"$@\""
     os.execvp(inside[0], [*inside, "sh", "-c", prepare, "sh", sys.executable, *sys.argv])
 

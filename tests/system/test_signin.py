@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import smtplib
@@ -159,18 +160,27 @@ def test_gsasl_signs_in(house, mechanism):
 
     def run(password):
         binding = [] if mechanism.endswith("PLUS") else ["--no-cb"]
-        return subprocess.Popen(["gsasl", "--smtp", "127.0.0.1", str(started.ports["submission"]), "-m", mechanism, "-a", ALICE,
-                               "-p", password, f"--x509-ca-file={started.certificate}", "--hostname=localhost", *binding],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.Popen(["stdbuf", "-i0", "-o0", "gsasl", "--smtp", "127.0.0.1", str(started.ports["submission"]), "-m", mechanism,
+                                 "-a", ALICE, "-p", password, f"--x509-ca-file={started.certificate}", "--hostname=localhost", *binding],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def talk(process, *lines):
-        for line in lines:
-            time.sleep(1)  # each is an answer to a reply; what it prints comes too late to wait for
+    def talk(process, *turns):
+        """Each line is typed when what comes before it has been printed. gsasl has no buffers of its own here: a line would
+        wait in them unseen."""
+        said, seen = b"", 0
+        for before, line in turns:
+            while before not in said[seen:]:
+                assert select.select([process.stdout], [], [], 30)[0], said
+                more = os.read(process.stdout.fileno(), 4096)
+                assert more, said
+                said += more
+            seen = said.index(before, seen) + len(before)
             process.stdin.write(line.encode() + b"\n")
             process.stdin.flush()
-        return process.communicate(timeout=30)[0].decode()
-    # what it is given afterwards it hands on as it stands, with its own line ends
-    right = talk(run(PASSWORD), f"MAIL FROM:<{ALICE}>\r", "RCPT TO:<bob@example.org>\r", "DATA\r", MAIL + ".\r", "QUIT\r")
+        return (said + process.communicate(timeout=30)[0]).decode()
+    # what it is given once it has signed in it hands on as it stands, with its own line ends
+    right = talk(run(PASSWORD), (b"Enter application data", f"MAIL FROM:<{ALICE}>\r"), (b"250 2.1.0", "RCPT TO:<bob@example.org>\r"),
+                 (b"250 2.1.5", "DATA\r"), (b"354 ", MAIL + ".\r"), (b"250 2.0.0", "QUIT\r"))
     assert "235 2.7.0" in right and "kept [" in right, right
     assert b"with ESMTPSA" in started.mails("bob@example.org", 1)[0]
     assert "535 5.7.8" in talk(run("wrong"))
