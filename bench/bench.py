@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import aims
 import apart
 import flood
 import flush
@@ -271,6 +272,7 @@ def report(asked, bench):
     kept = table.Kept(os.path.join(ROOT, "bench"), asked.disk)
     text = table.machine(command_of(asked), bench.versions) + f"; {where}.\n\n"
     text += table.markdown(bench.rows, [name for name in KINDS if name in asked.servers], bench.notes)
+    text += aims.markdown(bench.rows, bench.alone)
     print(text)
     if "Postern" in asked.servers:
         print("\n".join(kept.compared(bench.rows, bench.alone, rough=asked.quick)))
