@@ -14,7 +14,7 @@ struct scene {
 	struct asker *asker;
 	struct channel *peer;
 	unsigned asked, changed, packets; /* packets: of an answer */
-	bool mute;
+	bool mute, changes;               /* changes: one before each answer */
 	struct asker_answer answer;
 	enum signin_found found;
 };
@@ -36,6 +36,23 @@ static void say_answer(struct scene *scene, uint32_t request, bool more)
 	assert_int_equal(channel_send(scene->peer, SIGNIN_ANSWER, writer_slice(&out), -1), SENT);
 }
 
+static struct slice changed_body(char *body, size_t size)
+{
+	struct writer out = writer_over(body, size);
+
+	signin_changed_write(&out, &(struct signin_changed){SLICE("alice")});
+	return writer_slice(&out);
+}
+
+static void say_changed(struct scene *scene)
+{
+	char body[64];
+
+	assert_int_equal(
+		channel_send(scene->peer, SIGNIN_CHANGED, changed_body(body, sizeof body), -1),
+		SENT);
+}
+
 static void peer_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
@@ -47,6 +64,8 @@ static void peer_receive(
 		return;
 	assert_true(signin_ask_read(body, &ask));
 	scene->asked++;
+	if (scene->changes)
+		say_changed(scene);
 	for (unsigned i = 1; !scene->mute && i <= scene->packets; i++)
 		say_answer(scene, ask.request, i < scene->packets);
 }
@@ -130,16 +149,29 @@ static void that_an_account_stands_is_asked_once_until_it_changes(void **state)
 {
 	struct scene *scene = *state;
 	char body[64];
-	struct writer out = writer_over(body, sizeof body);
 
 	for (unsigned i = 0; i < 5; i++) {
 		ask_with(scene, stands_run);
 		assert_int_equal(scene->found, ANSWER_FOUND);
 	}
 	assert_int_equal(scene->asked, 1);
-	signin_changed_write(&out, &(struct signin_changed){SLICE("alice")});
-	asker_receive(scene->asker, SIGNIN_CHANGED, writer_slice(&out));
+	asker_receive(scene->asker, SIGNIN_CHANGED, changed_body(body, sizeof body));
 	assert_int_equal(scene->changed, 1);
+	ask_with(scene, stands_run);
+	assert_int_equal(scene->asked, 2);
+}
+
+/* The store was read before the change, and the answer left after it. */
+static void what_an_account_was_before_a_change_is_not_kept(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->changes = true;
+	ask_with(scene, stands_run);
+	assert_int_equal(scene->found, ANSWER_FOUND);
+	scene->changes = false;
+	ask_with(scene, stands_run);
+	assert_int_equal(scene->asked, 2);
 	ask_with(scene, stands_run);
 	assert_int_equal(scene->asked, 2);
 }
@@ -204,6 +236,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(that_an_account_stands_is_asked_once_until_it_changes),
+		TEST(what_an_account_was_before_a_change_is_not_kept),
 		TEST(long_answers_come_in_many_packets),
 		TEST(an_answer_without_end_is_none),
 		TEST(who_dies_while_asked_cannot_tell_at_once),

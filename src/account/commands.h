@@ -4,10 +4,10 @@
  * no daemon runs. A question in JSON goes in, lines of JSON come out; {"error":"words"} alone where
  * it could not be done.
  *
- *	{"ask":"user","act":"add","login":"…","password":"…" |
- *"verifier":"…","owns":[…],"groups":[…]} passwd login password|verifier · remove login · list ·
- *show login · own login owns · disown login owns · join login groups · leave login groups · enable
- *login · disable login · limit login limits · unlimit login [limits]
+ *	{"ask":"user","act":"add","login":"…","password":"…","owns":[…],"groups":[…],"limits":[…]}
+ *	"verifier" may stand for "password"; what else an act takes beside "login":
+ *	passwd: password or verifier · own, disown: owns · join, leave: groups
+ *	limit: limits · unlimit: limits, or none for all · list, show, remove, enable, disable
  *
  * What comes out names no verifier, only its kind.
  */

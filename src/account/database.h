@@ -7,8 +7,9 @@
  * refused with both numbers, an older one is brought up to date. Logins, addresses and keys are in
  * the one form (login.h).
  *
- *	struct database *database = database_open("/var/lib/postern/accounts.db", DATABASE_MAKE,
- *&why); switch (database_find(database, login, arena, &account, &why)) … database_close(database);
+ *	struct database *database = database_open(path, DATABASE_MAKE, NULL, &why);
+ *	switch (database_find(database, login, arena, &account, &why)) …
+ *	database_close(database);
  */
 #ifndef ACCOUNT_DATABASE_H
 #define ACCOUNT_DATABASE_H

@@ -176,7 +176,10 @@ static enum password_verdict test_octets(struct slice verifier, struct slice pas
 
 	if (!kind || !verifier_string(verifier, text))
 		return PASSWORD_UNTESTED;
-	return kind->argon2 ? test_argon2(text, password) : test_crypt(text, password);
+	enum password_verdict verdict =
+		kind->argon2 ? test_argon2(text, password) : test_crypt(text, password);
+	explicit_bzero(text, sizeof text);
+	return verdict;
 }
 
 /* Prepared first, as we make them; then as written, as other servers may have. */

@@ -12,169 +12,21 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ldap.h>
-#include <pthread.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "account/ldap_words.h"
 #include "account/login.h"
-#include "account/stores.h"
+#include "account/store_ldap_inside.h"
 #include "base/panic.h"
 
-enum { SECONDS = 5, SECRET_MAX = 512, WORDS_MAX = 160 };
 static const mono_ns pause_after_failure = 2 * NS_PER_S;
-
-struct ldap_store {
-	struct store store;
-	struct ldap_place place; /* its texts in `arena` */
-	struct arena *arena;
-	char *bind;              /* NULL: anonymous */
-	char secret[SECRET_MAX]; /* its password */
-	mono_ns away_until;
-	char away[WORDS_MAX]; /* why */
-	pthread_mutex_t lock; /* of the connection */
-	LDAP *connection;     /* searches; NULL: none */
-};
 
 static struct ldap_store *ldap_of(struct store *store)
 {
 	return LIST_OBJECT(struct ldap_store, store, store);
-}
-
-/* ---- connections, in a thread ---- */
-
-/* `at` may be NULL. The library's own words say what was wrong with a certificate. */
-static bool fails(LDAP *at, int code, const char *what, struct text *why)
-{
-	char *words = NULL;
-
-	if (code == LDAP_SUCCESS)
-		return false;
-	text_format(why, "%s: %s", what, ldap_err2string(code));
-	if (at && ldap_get_option(at, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words) == LDAP_OPT_SUCCESS &&
-		words && words[0]) {
-		text_put(why, SLICE(" ("));
-		text_escaped(why, slice_part(slice_of(words), 0, 120));
-		text_char(why, ')');
-	}
-	ldap_memfree(words);
-	return true;
-}
-
-/* A context of its own (so that `demand` holds, whatever ldap.conf(5) says of it) knows nothing of
- * what that file says of certificates: it is handed over. */
-static void hand_over(LDAP *connection)
-{
-	static const int options[] = {LDAP_OPT_X_TLS_CACERTFILE, LDAP_OPT_X_TLS_CACERTDIR,
-		LDAP_OPT_X_TLS_CERTFILE, LDAP_OPT_X_TLS_KEYFILE, LDAP_OPT_X_TLS_CRLFILE};
-
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-		char *value = NULL;
-		if (ldap_get_option(NULL, options[i], &value) == LDAP_OPT_SUCCESS && value)
-			ldap_set_option(connection, options[i], value);
-		ldap_memfree(value);
-	}
-}
-
-static void limit(LDAP *connection)
-{
-	static const struct timeval time = {.tv_sec = SECONDS};
-	static const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, fresh = 0;
-
-	ldap_set_option(connection, LDAP_OPT_PROTOCOL_VERSION, &version);
-	ldap_set_option(connection, LDAP_OPT_NETWORK_TIMEOUT, &time);
-	ldap_set_option(connection, LDAP_OPT_TIMEOUT, &time);
-	ldap_set_option(connection, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-	ldap_set_option(connection, LDAP_OPT_RESTART, LDAP_OPT_ON);
-	ldap_set_option(connection, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
-	hand_over(connection);
-	ldap_set_option(connection, LDAP_OPT_X_TLS_NEWCTX, &fresh);
-}
-
-static int bind_as(LDAP *connection, const char *name, const char *password)
-{
-	struct berval secret = {
-		.bv_val = (char *)(uintptr_t)password, .bv_len = password ? strlen(password) : 0};
-
-	return ldap_sasl_bind_s(connection, name, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
-}
-
-/* NULL with words. */
-static LDAP *connect_to(const struct ldap_store *store, struct text *why)
-{
-	LDAP *connection = NULL;
-
-	if (fails(NULL, ldap_initialize(&connection, store->place.server), store->place.server,
-		    why))
-		return NULL;
-	limit(connection);
-	if (store->place.starts_tls &&
-		fails(connection, ldap_start_tls_s(connection, NULL, NULL), "StartTLS", why)) {
-		ldap_unbind_ext_s(connection, NULL, NULL);
-		return NULL;
-	}
-	return connection;
-}
-
-static void disconnect(struct ldap_store *store)
-{
-	if (store->connection)
-		ldap_unbind_ext_s(store->connection, NULL, NULL);
-	store->connection = NULL;
-}
-
-static bool ready(struct ldap_store *store, struct text *why)
-{
-	if (store->connection)
-		return true;
-	store->connection = connect_to(store, why);
-	if (!store->connection)
-		return false;
-	if (store->bind &&
-		fails(store->connection, bind_as(store->connection, store->bind, store->secret),
-			"signing in at the directory", why)) {
-		disconnect(store);
-		return false;
-	}
-	return true;
-}
-
-static int search_once(struct ldap_store *store, const char *filter, int most, LDAPMessage **found)
-{
-	struct timeval time = {.tv_sec = SECONDS};
-	const struct ldap_place *place = &store->place;
-	char *attributes[] = {(char *)(uintptr_t)place->login, (char *)(uintptr_t)place->addresses,
-		(char *)(uintptr_t)place->groups, (char *)(uintptr_t)place->limits, NULL};
-
-	return ldap_search_ext_s(store->connection, place->base, place->scope, filter, attributes,
-		0, NULL, NULL, &time, most, found);
-}
-
-/* A connection that the server has closed meanwhile is made anew, once. */
-static enum found search(struct ldap_store *store, const char *filter, int most,
-	LDAPMessage **found, struct text *why)
-{
-	bool had = store->connection != NULL;
-
-	*found = NULL;
-	if (!ready(store, why))
-		return CANNOT_TELL;
-	int code = search_once(store, filter, most, found);
-	if (code != LDAP_SUCCESS && code != LDAP_SIZELIMIT_EXCEEDED && had) {
-		ldap_msgfree(*found);
-		*found = NULL;
-		disconnect(store);
-		if (!ready(store, why))
-			return CANNOT_TELL;
-		code = search_once(store, filter, most, found);
-	}
-	if (code != LDAP_SIZELIMIT_EXCEEDED && fails(store->connection, code, "searching", why)) {
-		disconnect(store);
-		return CANNOT_TELL;
-	}
-	return ldap_count_entries(store->connection, *found) > 0 ? FOUND : NOT_FOUND;
 }
 
 /* ---- entries ---- */
@@ -281,7 +133,7 @@ static enum found find_entry(struct question *question, const char **name)
 	const struct ldap_place *place = &store->place;
 	LDAPMessage *found;
 
-	enum found outcome = search(store,
+	enum found outcome = ldap_store_search(store,
 		ldap_filter(place, place->login, NULL, question->subject, question->arena), 2,
 		&found, question->because);
 	if (outcome == FOUND && ldap_count_entries(store->connection, found) > 1) {
@@ -327,7 +179,7 @@ static void run_mailbox(void *arg)
 	LDAPMessage *found;
 
 	pthread_mutex_lock(&store->lock);
-	question->found = search(store,
+	question->found = ldap_store_search(store,
 		ldap_filter(
 			place, place->addresses, place->login, question->subject, question->arena),
 		1, &found, question->because);
@@ -339,16 +191,17 @@ static void run_mailbox(void *arg)
 
 static enum found bind_to_test(struct question *question, const char *name)
 {
-	LDAP *connection = connect_to(question->store, question->because);
+	LDAP *connection = ldap_store_connect(question->store, question->because);
 
 	if (!connection)
 		return CANNOT_TELL;
-	int code = bind_as(connection, name, arena_string(question->arena, question->password));
+	int code = ldap_store_bind_as(
+		connection, name, arena_string(question->arena, question->password));
 	bool wrong = code == LDAP_INVALID_CREDENTIALS ||
 		     code == LDAP_INAPPROPRIATE_AUTH || /* the entry has no password */
 		     code == LDAP_NO_SUCH_OBJECT;
-	bool failed =
-		!wrong && fails(connection, code, "signing in as the account", question->because);
+	bool failed = !wrong && ldap_store_fails(connection, code, "signing in as the account",
+					question->because);
 
 	ldap_unbind_ext_s(connection, NULL, NULL);
 	return failed ? CANNOT_TELL : wrong ? NOT_FOUND : FOUND;
@@ -363,8 +216,12 @@ static void run_test(void *arg)
 	question->found = find_entry(question, &name);
 	pthread_mutex_unlock(&question->store->lock);
 	/* An empty name would bind anonymously, and so succeed (RFC 4513 section 5.1.2). */
-	if (question->found == FOUND)
-		question->found = name[0] ? bind_to_test(question, name) : CANNOT_TELL;
+	if (question->found == FOUND && name[0]) {
+		question->found = bind_to_test(question, name);
+	} else if (question->found == FOUND) {
+		text_put(question->because, SLICE("its entry has no name"));
+		question->found = CANNOT_TELL;
+	}
 }
 
 /* ---- in the loop ---- */
@@ -433,7 +290,7 @@ static void ldap_close(struct store *base)
 {
 	struct ldap_store *store = ldap_of(base);
 
-	disconnect(store);
+	ldap_store_disconnect(store);
 	pthread_mutex_destroy(&store->lock);
 	arena_free(store->arena);
 	explicit_bzero(store->secret, sizeof store->secret);
@@ -449,7 +306,7 @@ static const struct store_kind kind = {
 	.close = ldap_close,
 };
 
-/* One line of a file. */
+/* One line of a file. An empty one would bind anonymously (RFC 4513 section 5.1.2). */
 static bool secret_read(struct ldap_store *store, struct slice path, struct text *why)
 {
 	char *name = slice_string(path);
@@ -466,8 +323,15 @@ static bool secret_read(struct ldap_store *store, struct slice path, struct text
 		close(fd);
 	free(name);
 	store->secret[got < 0 ? 0 : (size_t)got] = '\0';
-	store->secret[strcspn(store->secret, "\r\n")] = '\0';
-	return got >= 0;
+	size_t len = strcspn(store->secret, "\r\n");
+	bool whole = len < sizeof store->secret - 1;
+	store->secret[len] = '\0';
+	if (got >= 0 && (len == 0 || !whole)) {
+		text_escaped(why, path);
+		text_format(why, ": its first line must be a password of 1 to %zu octets",
+			sizeof store->secret - 2);
+	}
+	return len > 0 && whole;
 }
 
 struct store *store_ldap_open(
@@ -480,8 +344,10 @@ struct store *store_ldap_open(
 	store->store.kind = &kind;
 	store->arena = arena_new();
 	pthread_mutex_init(&store->lock, NULL);
-	if (settings->accounts_bind.len)
+	if (settings->accounts_bind.len) {
 		store->bind = slice_string(settings->accounts_bind);
+		panic_if(!store->bind, "no memory for a name");
+	}
 	if (ldap_place_read(settings->accounts_where, store->arena, &store->place, why) &&
 		(!store->bind || secret_read(store, settings->accounts_password_file, why)))
 		return &store->store;

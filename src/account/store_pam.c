@@ -22,7 +22,7 @@
 #include "account/stores.h"
 #include "base/panic.h"
 
-enum { THREADS = 2, ENTRY_MAX = 16384, GROUPS_MAX = 256 };
+enum { THREADS = 2, ENTRY_MAX = 16384, GROUP_ENTRY_MAX = 1 << 20, GROUPS_MAX = 256 };
 
 struct pam_store {
 	struct store store;
@@ -46,24 +46,61 @@ struct question {
 
 /* ---- who there is, in a thread ---- */
 
-static void read_groups(struct question *question, const char *name, gid_t first)
+/* POSIX leaves open which of these mean that there is none. */
+static bool may_mean_none(int error)
+{
+	return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+}
+
+static enum found cannot_tell(struct question *question, int error)
+{
+	text_format(question->because, "the name service: %s", strerror(error));
+	return CANNOT_TELL;
+}
+
+struct space { /* for entries, one after the other */
+	char *at;
+	size_t size;
+};
+
+/* A group's entry names all its members. */
+static int group_find(struct question *question, struct space *space, gid_t id, struct slice *name)
+{
+	struct group entry, *found = NULL;
+	int error;
+
+	while ((error = getgrgid_r(id, &entry, space->at, space->size, &found)) == ERANGE &&
+		space->size < GROUP_ENTRY_MAX) {
+		space->size *= 4;
+		space->at = arena_alloc(question->arena, space->size);
+	}
+	*name = found ? slice_of(entry.gr_name) : SLICE_NONE;
+	return error;
+}
+
+/* Of one who is in a group that is left out, something else would be decided than is meant. */
+static enum found read_groups(struct question *question, const char *name, gid_t first)
 {
 	gid_t ids[GROUPS_MAX];
 	int count = GROUPS_MAX;
 	struct slice *groups = ARENA_ARRAY(question->arena, struct slice, GROUPS_MAX);
-	char *space = arena_alloc(question->arena, ENTRY_MAX);
+	struct space space = {arena_alloc(question->arena, ENTRY_MAX), ENTRY_MAX};
 	struct account *account = question->account;
 
-	if (getgrouplist(name, first, ids, &count) < 0)
-		count = GROUPS_MAX;
-	for (int i = 0; i < count; i++) {
-		struct group entry, *found = NULL;
-		if (getgrgid_r(ids[i], &entry, space, ENTRY_MAX, &found) == 0 && found &&
-			group_is_name(slice_of(entry.gr_name)))
-			groups[account->group_count++] =
-				arena_slice(question->arena, slice_of(entry.gr_name));
-	}
 	account->groups = groups;
+	if (getgrouplist(name, first, ids, &count) < 0) {
+		text_format(question->because, "it is in more than %d groups", GROUPS_MAX);
+		return CANNOT_TELL;
+	}
+	for (int i = 0; i < count; i++) {
+		struct slice group;
+		int error = group_find(question, &space, ids[i], &group);
+		if (!may_mean_none(error))
+			return cannot_tell(question, error);
+		if (group_is_name(group))
+			groups[account->group_count++] = arena_slice(question->arena, group);
+	}
+	return FOUND;
 }
 
 static enum found look_up(struct question *question)
@@ -73,17 +110,10 @@ static enum found look_up(struct question *question)
 	char *space = arena_alloc(question->arena, ENTRY_MAX);
 	int error = getpwnam_r(name, &entry, space, ENTRY_MAX, &found);
 
-	/* POSIX leaves open which of these mean that there is none. */
-	if (!found && error != 0 && error != ENOENT && error != ESRCH && error != EBADF &&
-		error != EPERM) {
-		text_format(question->because, "the name service: %s", strerror(error));
-		return CANNOT_TELL;
-	}
 	if (!found)
-		return NOT_FOUND;
+		return may_mean_none(error) ? NOT_FOUND : cannot_tell(question, error);
 	question->account->login = arena_slice(question->arena, question->login);
-	read_groups(question, name, entry.pw_gid);
-	return FOUND;
+	return read_groups(question, name, entry.pw_gid);
 }
 
 static void run_find(void *arg)

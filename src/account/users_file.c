@@ -99,7 +99,7 @@ static bool read_limits(struct line *line, struct slice list)
 		struct text text = TEXT_FIXED(raw);
 		for (size_t i = 0; i < word.len; i++)
 			text_char(&text, word.at[i] == '-' ? ' ' : word.at[i]);
-		if (!account_limit_parse(text_slice(&text), &limit))
+		if (text.cut || !account_limit_parse(text_slice(&text), &limit))
 			return complain(line, "no limit: ", word,
 				"; write it like: 500-recipients-per-day");
 		if (line->account->limit_count == ACCOUNT_LIMITS_MAX)

@@ -74,6 +74,9 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 			"unknown word disable; owns=, groups=, limits=, scram= or disabled"},
 		{"a:* limits=5-recipients\n", "no limit: 5-recipients; write it like: 500-rec"},
 		{"a:* limits=0-recipients-per-day\n", "no limit: 0-recipients-per-day"},
+		{"a:* limits=1-messages-per-day----------------------------------------------------"
+		 "----------or-so\n",
+			"no limit: 1-messages-per-day---"},
 		{"a:* limits=1-messages-per-day limits=x\n", "limits= stands there twice"},
 		{"a:* limits=1-messages-per-1-day,1-messages-per-2-days,1-messages-per-3-days,"
 		 "1-messages-per-4-days,1-messages-per-5-days,1-messages-per-6-days,"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -293,15 +294,19 @@ static bool accounts_prepare(void *state, struct slice bundle, struct text *why)
 {
 	struct accounts *accounts = state;
 	struct policy *policy = policy_of_bundle(bundle, why);
+	struct token_setting tokens = {0}; /* its texts are the policy's */
 
-	if (!policy || !token_setting_read(policy_settings(policy), &accounts->tokens, why) ||
-		!directory_prepare(accounts->directory, policy, why)) {
+	bool good = policy && token_setting_read(policy_settings(policy), &tokens, why) &&
+		    directory_prepare(accounts->directory, policy, why);
+	if (good) {
+		policy_unref(accounts->prepared);
+		accounts->prepared = policy;
+		accounts->tokens = tokens;
+	} else {
 		policy_unref(policy);
-		return false;
 	}
-	policy_unref(accounts->prepared);
-	accounts->prepared = policy;
-	return true;
+	explicit_bzero(&tokens, sizeof tokens);
+	return good;
 }
 
 static void accounts_switch_over(void *state)

@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sliding windows, exactly. The contract is in counters.h. */
-#include "accounts/counters.h"
-
+/* Reserving, keeping and giving back. The contract is in counters.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/counters_inside.h"
 #include "base/map.h"
 #include "base/panic.h"
-
-/* Keys with the same first word. A stranger who can invent keys of one class cannot make us forget
- * those of another. */
-struct counter_class {
-	char *word;
-	size_t word_len;
-	struct list counters; /* the one touched last stands last */
-	size_t count;
-};
-
-struct counter {
-	struct list link;
-	struct counter_class *of;
-	mono_ns period;
-	uint64_t most;
-	uint64_t reserved, kept;
-	struct moment *moments; /* a ring */
-	size_t first, count, size;
-	size_t key_len;
-	char key[];
-};
 
 struct held {
 	struct counter *counter;
@@ -36,94 +14,9 @@ struct held {
 	bool by_message;
 };
 
-struct counters {
-	struct map *by_key;
-	struct counter_class classes[CLASSES_MOST];
-	size_t class_count, of_a_class;
-	size_t moments; /* room of all rings */
-	uint64_t forgotten;
-	const struct counter *shown; /* by counters_next() */
-};
-
 static struct slice counter_key(const struct counter *counter)
 {
 	return (struct slice){counter->key, counter->key_len};
-}
-
-/* ---- the ring of moments ---- */
-
-static struct moment *moment_at(const struct counter *counter, size_t number)
-{
-	return &counter->moments[(counter->first + number) % counter->size];
-}
-
-static void expire(struct counter *counter, mono_ns now)
-{
-	while (counter->count && now - moment_at(counter, 0)->at >= counter->period) {
-		counter->kept -= moment_at(counter, 0)->places;
-		counter->first = (counter->first + 1) % counter->size;
-		counter->count--;
-	}
-}
-
-static void ring_resize(struct counters *counters, struct counter *counter, size_t size)
-{
-	struct moment *moments = calloc(size, sizeof *moments);
-
-	panic_if(!moments, "out of memory for a counter");
-	for (size_t i = 0; i < counter->count; i++)
-		moments[i] = *moment_at(counter, i);
-	free(counter->moments);
-	counters->moments += size;
-	counters->moments -= counter->size;
-	counter->moments = moments;
-	counter->first = 0;
-	counter->size = size;
-}
-
-/* Two neighbours become the later one: their places come free late, never early. */
-static void ring_coarsen(struct counter *counter)
-{
-	size_t half = counter->count / 2, odd = counter->count % 2;
-
-	for (size_t i = 0; i < half; i++) {
-		const struct moment *earlier = moment_at(counter, 2 * i);
-		const struct moment *later = moment_at(counter, 2 * i + 1);
-		*moment_at(counter, i) =
-			(struct moment){later->at, earlier->places + later->places};
-	}
-	if (odd)
-		*moment_at(counter, half) = *moment_at(counter, counter->count - 1);
-	counter->count = half + odd;
-}
-
-static void ring_make_room(struct counters *counters, struct counter *counter)
-{
-	size_t size = counter->size ? counter->size * 2 : 1;
-	bool may_grow = size <= MOMENTS_MOST &&
-			counters->moments + size - counter->size <= MOMENTS_ALL_MOST;
-
-	if (counter->count < counter->size)
-		return;
-	if (may_grow || counter->count < 2)
-		ring_resize(counters, counter, size);
-	else
-		ring_coarsen(counter);
-}
-
-/* Moments never go back; those of one instant are one. */
-static void ring_add(
-	struct counters *counters, struct counter *counter, mono_ns when, uint64_t places)
-{
-	struct moment *last = counter->count ? moment_at(counter, counter->count - 1) : NULL;
-
-	counter->kept += places;
-	if (last && when <= last->at) {
-		last->places += places;
-		return;
-	}
-	ring_make_room(counters, counter);
-	*moment_at(counter, counter->count++) = (struct moment){when, places};
 }
 
 /* ---- counters come and go ---- */
@@ -195,7 +88,7 @@ static struct counter *counter_find(
 	if (counter) {
 		counter->period = period;
 		touch(counter);
-		expire(counter, now);
+		counter_expire(counter, now);
 		return counter;
 	}
 	struct counter_class *class = class_of(counters, key);
@@ -229,7 +122,7 @@ static mono_ns free_in(const struct counter *counter, uint64_t most, uint64_t pl
 	uint64_t too_many = used + places > most ? used + places - most : 0;
 
 	for (size_t i = 0; too_many && i < counter->count; i++) {
-		const struct moment *moment = moment_at(counter, i);
+		const struct moment *moment = counter_moment(counter, i);
 		gone += moment->places;
 		if (gone >= too_many)
 			return moment->at + counter->period - now;
@@ -390,7 +283,7 @@ void counters_keep(struct counters *counters, struct holder *holder,
 	if (!counter)
 		return; /* nothing can be forgotten for it: counted by nobody, as a new key is */
 	use_up(holder, counter, kept->places);
-	ring_add(counters, counter, now, kept->places);
+	counter_add_moment(counters, counter, now, kept->places);
 }
 
 void counters_put(struct counters *counters, struct slice key, mono_ns period, mono_ns when,
@@ -400,8 +293,8 @@ void counters_put(struct counters *counters, struct slice key, mono_ns period, m
 
 	if (!counter)
 		return;
-	ring_add(counters, counter, when, places);
-	expire(counter, now);
+	counter_add_moment(counters, counter, when, places);
+	counter_expire(counter, now);
 	remove_if_empty(counters, counter);
 }
 
@@ -412,7 +305,7 @@ void counters_sweep(struct counters *counters, mono_ns now)
 	size_t at = 0;
 
 	for (struct counter *counter; (counter = map_next(counters->by_key, &at));) {
-		expire(counter, now);
+		counter_expire(counter, now);
 		remove_if_empty(counters, counter);
 	}
 }
@@ -429,15 +322,16 @@ uint64_t counters_forgotten(const struct counters *counters)
 
 static struct counter_view view_of(struct counter *counter, mono_ns now)
 {
-	expire(counter, now);
+	counter_expire(counter, now);
 	return (struct counter_view){
 		.key = counter_key(counter),
 		.period = counter->period,
 		.most = counter->most,
 		.kept = counter->kept,
 		.reserved = counter->reserved,
-		.free_at = counter->count ? moment_at(counter, 0)->at + counter->period : NEVER,
-		.newest = counter->count ? moment_at(counter, counter->count - 1)->at : 0,
+		.free_at =
+			counter->count ? counter_moment(counter, 0)->at + counter->period : NEVER,
+		.newest = counter->count ? counter_moment(counter, counter->count - 1)->at : 0,
 	};
 }
 
@@ -465,7 +359,7 @@ const struct moment *counters_moment(const struct counters *counters, size_t num
 {
 	const struct counter *counter = counters->shown;
 
-	return counter && number < counter->count ? moment_at(counter, number) : NULL;
+	return counter && number < counter->count ? counter_moment(counter, number) : NULL;
 }
 
 struct counters *counters_new(uint64_t seed, size_t of_a_class)

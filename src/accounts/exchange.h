@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One exchange, and what signin.c (life, peers, packets) and exchange.c (the task) share. Nobody
- * else includes it. */
+/* One exchange, and what signin.c (life, peers, packets), exchange.c (the task), exchange_guesses.c
+ * and exchange_proofs.c share. Nobody else includes it. */
 #ifndef ACCOUNTS_EXCHANGE_H
 #define ACCOUNTS_EXCHANGE_H
 
@@ -68,5 +68,28 @@ void signin_shut(struct signin *signin, const struct address *client, mono_ns ho
 /* To the asker; nothing where it has gone. */
 void exchange_say(struct signin_exchange *exchange, struct slice words);
 void exchange_done(struct signin_exchange *exchange, enum signin_outcome outcome);
+
+/* Why it ends as it does, for the log. */
+void exchange_note(struct signin_exchange *exchange, struct slice words);
+
+/* ---- exchange_guesses.c ---- */
+/* The login as it is kept, or as it stands where it can be none. */
+struct slice exchange_one_form(struct signin_exchange *exchange, struct slice login);
+/* A place in each counter, once an exchange. Anything but SIGNED_IN is the end. */
+enum signin_outcome exchange_guess_take(
+	struct task *task, struct signin_exchange *exchange, struct slice login);
+void exchange_guess_end(struct signin_exchange *exchange, enum signin_outcome outcome);
+void exchange_shut_or_open(struct signin_exchange *exchange, enum signin_outcome outcome);
+void exchange_delay(struct task *task, struct signin_exchange *exchange);
+
+/* ---- exchange_proofs.c: SIGNED_IN is what it proves, or that it goes on ---- */
+enum signin_outcome exchange_test_password(
+	struct task *task, struct signin_exchange *exchange, const struct sasl_step *step);
+enum signin_outcome exchange_give_keys(
+	struct task *task, struct signin_exchange *exchange, struct sasl_step *step);
+enum signin_outcome exchange_test_token(
+	struct task *task, struct signin_exchange *exchange, const struct sasl_step *step);
+enum signin_outcome exchange_test_certificate(
+	struct task *task, struct signin_exchange *exchange, const struct sasl_step *step);
 
 #endif

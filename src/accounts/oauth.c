@@ -24,14 +24,21 @@ static bool password_read(struct slice path, char *password, struct text *why)
 
 	snprintf(name, sizeof name, "%.*s", SLICE_ARGS(path));
 	FILE *file = fopen(name, "re");
+	int error = errno;
+	if (file)
+		setvbuf(file, NULL, _IONBF, 0); /* no other copy of it */
 	bool read = file && fgets(password, TOKEN_PASSWORD_MAX, file);
-	if (!read)
+	size_t len = read ? strcspn(password, "\r\n") : 0;
+	bool whole = len < TOKEN_PASSWORD_MAX - 1;
+	if (len == 0 || !whole)
 		text_format(why, "tokens: %s cannot be read: %s", name,
-			file ? "it is empty" : strerror(errno));
+			!file   ? strerror(error)
+			: whole ? "it is empty"
+				: "its first line is too long");
 	if (file)
 		fclose(file);
-	password[strcspn(password, "\r\n")] = '\0';
-	return read;
+	password[len] = '\0';
+	return len > 0 && whole;
 }
 
 bool token_setting_read(
@@ -181,7 +188,7 @@ static const char *form_of(struct slice token, struct arena *arena)
 static bool was_answered(const struct inquiry_job *job, struct text *because)
 {
 	if (job->end != CURLE_OK)
-		text_put(
+		text_escaped(
 			because, slice_of(*job->words ? job->words : curl_easy_strerror(job->end)));
 	else if (job->status == HTTP_UNAUTHORISED || job->status == HTTP_FORBIDDEN)
 		text_format(because, "it refuses to tell us (%ld): look at its login and password",

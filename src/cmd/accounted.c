@@ -257,31 +257,41 @@ static bool account_has(
 	return false;
 }
 
-size_t accounted_owners(
-	struct accounted *accounted, const struct mailbox *address, const struct slice **names)
+static const struct slice *texts_of(const json_t *list, struct arena *arena, size_t *count)
+{
+	struct slice *texts = ARENA_ARRAY(arena, struct slice, json_array_size(list) + 1);
+
+	*count = json_array_size(list);
+	for (size_t i = 0; i < *count; i++)
+		texts[i] = text_of(json_array_get(list, i));
+	return texts;
+}
+
+static struct who_account owner_of(const json_t *account, struct arena *arena)
+{
+	struct who_account owner = {.name = text_of(json_object_get(account, "login")),
+		.disabled = json_is_true(json_object_get(account, "disabled"))};
+
+	owner.limits = texts_of(json_object_get(account, "limits"), arena, &owner.limit_count);
+	return owner;
+}
+
+size_t accounted_owners(struct accounted *accounted, const struct mailbox *address,
+	const struct who_account **owners)
 {
 	size_t all = json_array_size(accounted->list), count = 0;
-	struct slice *list = ARENA_ARRAY(accounted->arena, struct slice, all + 1);
+	struct who_account *list = ARENA_ARRAY(accounted->arena, struct who_account, all + 1);
 
 	for (size_t i = 0; i < all; i++) {
 		const json_t *account = json_array_get(accounted->list, i);
 		if (account_has(account, address, false, accounted->arena))
-			list[count++] = text_of(json_object_get(account, "login"));
+			list[count++] = owner_of(account, accounted->arena);
 	}
-	*names = list;
+	*owners = list;
 	return count;
 }
 
 /* ---- facts ---- */
-
-static void texts_of(const json_t *list, struct arena *arena, struct fact_answer *answer)
-{
-	struct slice *texts = ARENA_ARRAY(arena, struct slice, json_array_size(list) + 1);
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		texts[answer->text_count++] = text_of(json_array_get(list, i));
-	answer->texts = texts;
-}
 
 static void read_account(struct accounted *accounted, const json_t *account,
 	const struct wanted *wanted, struct fact_answer *answer)
@@ -293,7 +303,8 @@ static void read_account(struct accounted *accounted, const json_t *account,
 		answer->because = SLICE("there is no such account");
 		return;
 	}
-	texts_of(json_object_get(account, member), accounted->arena, answer);
+	answer->texts =
+		texts_of(json_object_get(account, member), accounted->arena, &answer->text_count);
 	if (wanted->fact == FACT_LIMITS)
 		answer->because = arena_format(accounted->arena, "accounts %.*s",
 			SLICE_ARGS(policy_settings(accounted->policy)->accounts_kind));

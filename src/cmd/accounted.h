@@ -8,7 +8,7 @@
 #ifndef CMD_ACCOUNTED_H
 #define CMD_ACCOUNTED_H
 
-#include "policy/policy.h"
+#include "diagnose/who.h"
 
 struct accounted;
 /* Nothing is read before it is needed. */
@@ -16,9 +16,9 @@ struct accounted *accounted_open(const struct policy *policy, struct arena *aren
 void accounted_close(struct accounted *accounted); /* NULL is fine */
 /* False: that cannot be told, and `*why` says so. */
 bool accounted_are_known(struct accounted *accounted, struct slice *why);
-/* Names of the accounts that may use this address, in the arena. */
-size_t accounted_owners(
-	struct accounted *accounted, const struct mailbox *address, const struct slice **names);
+/* The accounts that may use this address; they live as long as `accounted`. */
+size_t accounted_owners(struct accounted *accounted, const struct mailbox *address,
+	const struct who_account **owners);
 /* As struct trial's `find`: groups, owned addresses, limits and mailboxes. */
 size_t accounted_find(struct accounted *accounted, const struct facts *facts,
 	const struct wanted *wanted, size_t count, struct fact_answer *answers);

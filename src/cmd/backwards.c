@@ -33,7 +33,7 @@ static enum exit_status who_address(struct cli *cli, const struct policy *policy
 	struct accounted *accounted = accounted_open(policy, cli->arena);
 	struct who_accounts accounts = {0};
 	accounts.known = accounted_are_known(accounted, &accounts.why);
-	accounts.count = accounted_owners(accounted, &address, &accounts.names);
+	accounts.count = accounted_owners(accounted, &address, &accounts.list);
 	bool somebody = who_sends_as(policy, &address, &accounts, cli->json, out);
 	accounted_close(accounted);
 	return somebody ? EXIT_YES : accounts.known ? EXIT_NO : EXIT_UNKNOWN;

@@ -52,7 +52,8 @@ static const struct option_row replay_options[] = {
 };
 static const struct option_row who_options[] = {
 	{"--relay", NULL, "every way to relay, and the proof", OPTION_SWITCH},
-	{"--sends-as", "ADDRESS", "who may use this address", OPTION_TEXT},
+	{"--sends-as", "ADDRESS", "who may use this address, within which limits of its own",
+		OPTION_TEXT},
 	{"--client", "IP", "what this client may do", OPTION_TEXT},
 	{0},
 };

@@ -96,24 +96,37 @@ static void put_owner(struct text *out, const struct policy_owner *owner, bool j
 	text_char(out, '}');
 }
 
-static void put_account(struct text *out, struct slice name, bool json)
+/* As `postern user list` has it. */
+static void put_account(struct text *out, const struct who_account *account)
 {
-	if (!json) {
-		text_put(out, SLICE("  account     "));
-		text_escaped(out, name);
-		text_char(out, '\n');
-		return;
+	text_put(out, SLICE("  account     "));
+	text_escaped(out, account->name);
+	if (account->disabled)
+		text_put(out, SLICE("  disabled"));
+	for (size_t i = 0; i < account->limit_count; i++) {
+		text_put(out, i ? SLICE(", ") : SLICE("  at most "));
+		text_escaped(out, account->limits[i]);
 	}
+	text_char(out, '\n');
+}
+
+static void put_account_json(struct text *out, const struct who_account *account)
+{
 	text_put(out, SLICE("{\"kind\":\"account\""));
-	json_put_text(out, SLICE(",\"name\":"), name);
-	text_put(out, SLICE(",\"sender\":\"yes\",\"author\":\"yes\"}"));
+	json_put_text(out, SLICE(",\"name\":"), account->name);
+	text_put(out, SLICE(",\"sender\":\"yes\",\"author\":\"yes\""));
+	json_put_truth(out, SLICE(",\"disabled\":"), account->disabled);
+	text_put(out, SLICE(",\"limits\":["));
+	for (size_t i = 0; i < account->limit_count; i++)
+		json_put_text(out, i ? SLICE(",") : SLICE_NONE, account->limits[i]);
+	text_put(out, SLICE("]}"));
 }
 
 static size_t put_accounts(struct text *out, const struct who_accounts *accounts, bool json)
 {
 	for (size_t i = 0; i < accounts->count; i++) {
 		text_put(out, json && i ? SLICE(",") : SLICE_NONE);
-		put_account(out, accounts->names[i], json);
+		(json ? put_account_json : put_account)(out, &accounts->list[i]);
 	}
 	if (!json && !accounts->known)
 		text_format(out, "  accounts cannot be told: %.*s\n", SLICE_ARGS(accounts->why));

@@ -8,10 +8,16 @@
 
 void who_relays(const struct policy *policy, wall_ns now, bool json, struct text *out);
 /* The accounts that may use it, as whoever keeps them says. */
+struct who_account {
+	struct slice name;
+	bool disabled;              /* it cannot sign in */
+	const struct slice *limits; /* its own (policy/account_limits.h) */
+	size_t limit_count;
+};
 struct who_accounts {
 	bool known;
 	struct slice why; /* not */
-	const struct slice *names;
+	const struct who_account *list;
 	size_t count;
 };
 /* False: nobody may use it. */

@@ -10,8 +10,8 @@
 #include "base/panic.h"
 #include "dns/client.h"
 #include "dns/lookup.h"
-#include "packets/report.h"
 #include "role/shortage.h"
+#include "role/told.h"
 #include "run/channel.h"
 
 enum { ANSWER_MAX = 3960 }; /* records and words of struct lookup_buffers, and what is fixed */
@@ -24,6 +24,7 @@ struct resolver {
 	struct resolver_settings next_settings;
 	struct lookups *lookups, *next; /* next: prepared, not switched to */
 	struct list askers;
+	struct told told;
 	uint64_t asked;
 	/* The tests of lists ask as every other role does, over a channel to ourselves. */
 	struct dns_client *self;
@@ -153,10 +154,12 @@ static void put_list(struct text *json, const struct list_state *state)
 	text_char(json, '}');
 }
 
-static void put_status(struct text *json, const struct resolver *resolver)
+static void status_answer(void *owner, struct slice question, struct text *json)
 {
+	const struct resolver *resolver = owner;
 	const struct lookups *lookups = resolver->lookups;
 
+	(void)question;
 	json_put_number(json, SLICE("{\"role\":\"resolver\",\"asked\":"), resolver->asked);
 	json_put_number(json, SLICE(",\"waiting\":"), lookups ? lookups_running(lookups) : 0);
 	json_put_truth(json, SLICE(",\"dnssec\":"), lookups && lookups_validate(lookups));
@@ -169,39 +172,19 @@ static void put_status(struct text *json, const struct resolver *resolver)
 	text_put(json, SLICE("]}"));
 }
 
-/* Full: control asks again. */
-static void status_answer(struct asker *asker, uint32_t request)
-{
-	enum { PIECE = 3000 };
-	char body[PIECE + 64];
-	struct text json = TEXT_GROWING;
-
-	put_status(&json, asker->resolver);
-	for (struct slice left = text_slice(&json); left.len; left = slice_from(left, PIECE)) {
-		struct writer out = writer_over(body, sizeof body);
-		report_answer_write(&out, &(struct report_answer){.request = request,
-						  .last = left.len <= PIECE,
-						  .piece = slice_part(left, 0, PIECE)});
-		if (channel_send(asker->channel, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
-			break;
-	}
-	text_free(&json);
-}
+/* ---- who asks ---- */
 
 static void asker_receive(
 	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
 	struct asker *asker = owner;
 	struct resolve_ask ask;
-	struct report_ask report;
 
 	(void)channel;
 	if (fd >= 0)
 		close(fd);
 	if (type == RESOLVE_ASK && resolve_ask_read(body, &ask))
 		asker_ask(asker, &ask);
-	else if (type == REPORT_ASK && report_ask_read(body, &report))
-		status_answer(asker, report.request);
 }
 
 static void asker_free(struct asker *asker)
@@ -264,6 +247,7 @@ void *resolver_start(struct role *role)
 	resolver->settled = arena_new();
 	resolver->prepared = arena_new();
 	list_init(&resolver->askers);
+	told_init(&resolver->told, role->loop, &(struct told_user){status_answer, NULL, resolver});
 	self_open(resolver);
 	return resolver;
 }
@@ -313,8 +297,14 @@ void resolver_switch_over(void *state)
 
 void resolver_peer(void *state, enum role_name name, unsigned slot, int fd)
 {
+	struct resolver *resolver = state;
+
 	(void)slot;
-	struct asker *asker = asker_add(state, fd);
+	if (name == ROLE_CONTROL) {
+		told_open(&resolver->told, fd);
+		return;
+	}
+	struct asker *asker = asker_add(resolver, fd);
 	if (name == ROLE_EDGE)
 		health_tell_all(asker);
 }
@@ -352,6 +342,7 @@ void resolver_stop(void *state)
 
 	LIST_EACH (struct asker, asker, &resolver->askers, link)
 		asker_free(asker);
+	told_close(&resolver->told);
 	lookups_close(resolver->lookups);
 	lookups_close(resolver->next);
 	list_tests_close(resolver->tests, resolver_close);

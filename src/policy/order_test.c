@@ -62,7 +62,9 @@ static struct facts facts_of_moved(const struct policy *policy, const struct pol
 
 	for (size_t i = 0; i < facts->counter_count; i++) {
 		counters[i] = facts->counters[i];
-		counters[i].clause = clause_like(policy, counters[i].clause, moved);
+		if (counters[i].clause <
+			ACCOUNT_LIMIT_FIRST) /* an account's own stand in no line */
+			counters[i].clause = clause_like(policy, counters[i].clause, moved);
 	}
 	copy.counters = counters;
 	return copy;

@@ -94,7 +94,39 @@ static bool agrees(const struct decision *decision, const struct reference_decis
 		       slice_is(policy_clause(policy, decision->grant).text, reference->grant));
 }
 
-static void one_session(const struct policy *policy, size_t *verdicts)
+/* The counters that are asked for are those of the account's limits, as these say. */
+static void own_limits_are_same(
+	const struct policy *policy, struct reference *reference, struct arena *arena)
+{
+	struct account_limit limits[ACCOUNT_LIMITS_MAX];
+	size_t count = reference_own_limits(reference, limits), found = 0;
+	const struct counter_wanted *wanted;
+	size_t all = policy_counters(policy, reference->facts, arena, &wanted);
+
+	for (size_t i = 0; i < all; i++) {
+		if (wanted[i].clause < ACCOUNT_LIMIT_FIRST)
+			continue;
+		assert_true(found < count);
+		assert_int_equal(wanted[i].clause - ACCOUNT_LIMIT_FIRST, found);
+		assert_int_equal(wanted[i].most, limits[found].most);
+		assert_int_equal(wanted[i].period, limits[found].period);
+		assert_int_equal(wanted[i].recipients, limits[found].recipients);
+		found++;
+	}
+	assert_int_equal(found, count);
+}
+
+/* It is named where nothing else holds the mail back, and it is the first that is full. */
+static bool agrees_on_own_limit(
+	const struct decision *decision, const struct reference_decision *reference)
+{
+	bool full = reference->own_limit < ACCOUNT_LIMITS_MAX;
+
+	return decision->has_account_limit ? full && decision->account_limit == reference->own_limit
+					   : !(reference->held && full);
+}
+
+static void one_session(const struct policy *policy, size_t *verdicts, size_t *held)
 {
 	struct arena *arena = arena_new();
 	struct session_generated session;
@@ -112,25 +144,30 @@ static void one_session(const struct policy *policy, size_t *verdicts)
 	}
 	values_are_same(policy, &decision, &other);
 	assert_true(agrees(&decision, &other, policy));
+	assert_true(agrees_on_own_limit(&decision, &other));
+	own_limits_are_same(policy, &reference, arena);
 	verdicts[decision.verdict]++;
+	*held += decision.has_account_limit;
 	arena_free(arena);
 }
 
 static void the_reference_decides_the_same(void **state)
 {
-	size_t verdicts[3] = {0};
+	size_t verdicts[3] = {0}, held = 0;
 
 	(void)state;
 	for (int i = times(2000, 40000); i > 0; i--) {
 		struct policy *policy = load();
 		for (int j = 0; j < SESSIONS; j++)
-			one_session(policy, verdicts);
+			one_session(policy, verdicts, &held);
 		policy_unref(policy);
 	}
 	print_message("%zu accepted, %zu refused, %zu deferred\n", verdicts[VERDICT_ACCEPT],
 		verdicts[VERDICT_REFUSE], verdicts[VERDICT_DEFER]);
+	print_message("%zu deferred by a limit of the account's own\n", held);
 	for (int i = 0; i < 3; i++)
 		assert_true(verdicts[i] > 1000);
+	assert_true(held > 100);
 }
 
 int main(void)

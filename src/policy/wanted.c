@@ -66,6 +66,16 @@ static struct finding certain_finding(struct deciding *d)
 	return best;
 }
 
+static bool speaks_if(struct deciding *d, const struct clause *clause, enum truth value,
+	const struct finding *best)
+{
+	struct finding finding =
+		finding_of_clause(&d->q, clause, value, clause_stage(&d->q, clause));
+
+	return finding_order(d->q.policy, &finding, best) < 0;
+}
+
+/* Whether it fires, or cannot be told: left unknown it must not speak before what is certain. */
 static void clauses_want(struct deciding *d, const struct finding *best, struct wanting *w)
 {
 	const struct policy *policy = d->q.policy;
@@ -74,9 +84,7 @@ static void clauses_want(struct deciding *d, const struct finding *best, struct 
 		const struct clause *clause = &policy->clauses.at[d->trace[i].clause];
 		if (clause_is_grant(clause) || d->trace[i].value != UNKNOWN_)
 			continue;
-		struct finding fired =
-			finding_of_clause(&d->q, clause, TRUE_, clause_stage(&d->q, clause));
-		if (finding_order(policy, &fired, best) < 0)
+		if (speaks_if(d, clause, TRUE_, best) || speaks_if(d, clause, UNKNOWN_, best))
 			clause_asks(&d->q, clause, want, w);
 	}
 }

@@ -25,7 +25,7 @@ static enum acted act_release(struct schedule *schedule, struct recipient *r, st
 
 	if (r->state != RECIPIENT_HELD)
 		return ACT_NOTHING;
-	r->attempts++; /* the highest attempt of a DEFER holds */
+	recipient_count_attempt(r); /* the highest attempt of a DEFER holds */
 	store_defer(schedule->store, item->id, item->origin, r->index, r->attempts, now.wall,
 		SLICE("released"));
 	recipient_wait(schedule, r, now.mono);

@@ -16,8 +16,8 @@ bool report_is_wanted(const struct recipient *recipient, enum report_kind kind)
 {
 	unsigned notify = recipient->notify;
 
-	if (!item_sender(recipient_item(recipient))
-			.len) /* RFC 5321 6.1: no report about a report */
+	/* RFC 5321 section 6.1: no report about a report. */
+	if (!item_sender(recipient_item(recipient)).len)
 		return false;
 	switch (kind) {
 	case REPORT_FAILURE: return notify == NOTIFY_UNSET || (notify & NOTIFY_FAILURE);

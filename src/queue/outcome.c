@@ -10,8 +10,8 @@
 #include "base/panic.h"
 #include "queue/bounce.h"
 #include "queue/schedule.h"
-#include "spool/damage.h"
 #include "queue/words.h"
+#include "spool/damage.h"
 
 static struct slice cut(struct slice s, size_t most)
 {
@@ -124,6 +124,12 @@ mono_ns retry_delay(const struct retry *retry, uint64_t seed, uint64_t id, unsig
 	return delay - (mono_ns)(hash % ((uint64_t)delay / 8 + 1));
 }
 
+void recipient_count_attempt(struct recipient *recipient)
+{
+	if (recipient->attempts < UINT16_MAX)
+		recipient->attempts++;
+}
+
 void recipient_failed(struct recipient *recipient, bool expired)
 {
 	recipient->state = RECIPIENT_FAILED;
@@ -145,8 +151,7 @@ void recipient_deferred(
 	const struct item *item = recipient_item(recipient);
 	mono_ns age = now.mono - item->received;
 
-	if (recipient->attempts < UINT16_MAX)
-		recipient->attempts++;
+	recipient_count_attempt(recipient);
 	if (age >= schedule->retry.keep_trying) {
 		recipient_failed(recipient, true);
 		return;
@@ -167,8 +172,7 @@ static void recipient_delivered(
 {
 	const struct item *item = recipient_item(recipient);
 
-	if (recipient->attempts < UINT16_MAX)
-		recipient->attempts++;
+	recipient_count_attempt(recipient);
 	uint64_t event = recipient_event(schedule, recipient, EVENT_DELIVERED, 0, now, us);
 	store_result(schedule->store, item->id, item->origin, recipient->index, RESULT_DELIVERED,
 		now.wall, event, last_said(recipient->last));
@@ -330,8 +334,7 @@ bool schedule_outcome(
 	case OUTCOME_FAILED:
 		if (outcome->reason == REASON_MESSAGE_DAMAGED)
 			keep_damaged(schedule, recipient_item(recipient));
-		if (recipient->attempts < UINT16_MAX)
-			recipient->attempts++;
+		recipient_count_attempt(recipient);
 		recipient_failed(recipient, false);
 		break;
 	}

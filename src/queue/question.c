@@ -118,8 +118,8 @@ static bool parse_left(
 	       (!after || take_id(after, &question->after, why));
 }
 
-static bool __attribute__((unused))
-parse_clear(const json_t *object, struct arena *arena, struct question *question, struct text *why)
+static bool parse_clear(
+	const json_t *object, struct arena *arena, struct question *question, struct text *why)
 {
 	json_int_t segment = json_integer_value(json_object_get(object, "segment"));
 	const json_t *salvage = json_object_get(object, "salvage");

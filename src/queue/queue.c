@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/panic.h"
 #include "queue/state.h"
 #include "role/shortage.h"
+#include "run/random.h"
 
 struct moment queue_now(const struct queue *queue)
 {
@@ -181,18 +181,10 @@ static void repeat_events(struct queue *queue)
 
 /* ---- the life of the role ---- */
 
-static uint64_t random_seed(void)
-{
-	uint64_t seed = 0;
-
-	panic_if(getrandom(&seed, sizeof seed, 0) != sizeof seed, "no random numbers");
-	return seed;
-}
-
 static void *queue_start(struct role *role)
 {
 	struct queue *queue = calloc(1, sizeof *queue);
-	uint64_t seed = random_seed();
+	uint64_t seed = random_u64();
 
 	panic_if(!queue, "out of memory for the queue");
 	queue->role = role;

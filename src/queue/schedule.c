@@ -233,7 +233,7 @@ void recipient_hold(struct schedule *schedule, struct recipient *recipient)
 	recipient_unroute(schedule, recipient);
 	recipient->state = RECIPIENT_HELD;
 	recipient->next = NEVER;
-	recipient->attempts++;
+	recipient_count_attempt(recipient);
 	store_defer(schedule->store, item->id, item->origin, recipient->index, recipient->attempts,
 		HELD_UNTIL, SLICE("held"));
 }

@@ -141,6 +141,7 @@ void recipient_hold(struct schedule *schedule, struct recipient *recipient);
 void recipient_unroute(struct schedule *schedule, struct recipient *recipient);
 void recipient_deferred(
 	struct schedule *schedule, struct recipient *recipient, struct moment now, int64_t us);
+void recipient_count_attempt(struct recipient *recipient); /* as far as it can be counted */
 void recipient_failed(struct recipient *recipient, bool expired);
 void recipient_remember(struct recipient *recipient, const struct delivery_outcome *outcome,
 	enum route_kind route, wall_ns now);

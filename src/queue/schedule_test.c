@@ -407,6 +407,21 @@ static void held_mail_waits_until_it_is_released(void **state)
 	assert_int_equal(count_results(RESULT_DELIVERED), 1);
 }
 
+/* The store keeps what the highest attempt says: a number that began anew would undo the hold. */
+static void a_hold_wins_however_often_it_was_tried(void **state)
+{
+	uint64_t id = world_mail(MAIL("a@example.org", "b@adatum.com"));
+
+	(void)state;
+	only_recipient(id)->attempts = UINT16_MAX;
+	assert_int_equal(
+		recipient_act(world->schedule, only_recipient(id), ACT_HOLD, world->now), ACTED);
+	assert_int_equal(world->facts[0].attempt, UINT16_MAX);
+	assert_int_equal(
+		recipient_act(world->schedule, only_recipient(id), ACT_RELEASE, world->now), ACTED);
+	assert_int_equal(world->facts[1].attempt, UINT16_MAX);
+}
+
 static void removed_mail_is_written_down_as_removed(void **state)
 {
 	uint64_t id = world_mail(MAIL("a@example.org", "b@adatum.com"));
@@ -492,6 +507,7 @@ int main(void)
 		TEST(what_results_say_holds_after_a_restart),
 		TEST(no_recipient_waits_for_a_time_that_was_written_before_the_clock_was_set_back),
 		TEST(held_mail_waits_until_it_is_released),
+		TEST(a_hold_wins_however_often_it_was_tried),
 		TEST(removed_mail_is_written_down_as_removed),
 		TEST(retry_makes_it_due_at_once),
 		TEST(an_item_takes_200_bytes_and_80_for_each_further_recipient),

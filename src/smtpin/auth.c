@@ -25,7 +25,7 @@ const struct tls_seen *session_tls(const struct session *session)
 
 bool session_is_encrypted(const struct session *session)
 {
-	return session->tls || session->edge->pretends_tls;
+	return session->tls;
 }
 
 void session_sign_out(struct session *session)

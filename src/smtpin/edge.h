@@ -61,7 +61,6 @@ struct edge {
 	struct asker *asker;       /* NULL: accounts are unknown */
 	struct next_hop *next_hop; /* NULL: nobody can be asked about mailboxes elsewhere */
 	struct tls *tls;           /* NULL: nobody is offered any */
-	bool pretends_tls;         /* tests alone: every session counts as encrypted */
 	uint64_t accounts_changed; /* how often what accounts had said came to be untrue */
 	struct list questions;     /* to others, that wait their turn (inquiry.c) */
 	size_t asking;             /* of them at work */

@@ -9,7 +9,7 @@
  *	client local alice          a program of this host, run by her
  *	early 192.0.2.7             the same, but speaks before the banner
  *	listener submission         where the next clients connect
- *	encrypted                   sessions count as encrypted from here on; `encrypted not`
+ *	encrypted                   the next clients speak as under TLS; `encrypted not`
  *	certificate                 the edge has one from here on, and its key is at hand
  *	certificate asks a.pem      and asks clients for theirs, which the ones in this file verify
  *	keys away                   its key is not; `keys here`
@@ -731,7 +731,7 @@ static bool happen(struct task *task, struct play *play, struct slice verb, stru
 	else if (slice_is(verb, SLICE("listener")))
 		play->house->service = arena_slice(play->house->arena, rest);
 	else if (slice_is(verb, SLICE("encrypted")))
-		play->house->edge.pretends_tls = rest.len == 0;
+		play->house->encrypted = rest.len == 0;
 	else if (slice_is(verb, SLICE("certificate")))
 		take_certificate(play, rest);
 	else if (slice_is(verb, SLICE("keys")))

@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	};
 	panic_if(!address_parse(SLICE("203.0.113.9"), &client.from), "no address");
 	if (mode & SIGNING_IN) {
-		client.house->edge.pretends_tls = true;
+		client.house->encrypted = true;
 		house_accounts(client.house, SLICE("alice password=secret token=abc\n"));
 	}
 	parts[0] = input;

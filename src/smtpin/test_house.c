@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "smtpin/session.h"
 #include "smtpin/test_counters.h"
+#include "tls/testing.h"
 
 /* ---- a disk in memory: the descriptor is the segment's number ---- */
 
@@ -293,9 +295,26 @@ void house_close(struct house *house)
 static const struct address house_at = {
 	.bytes = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = 2525, .is_v4 = true};
 
+static struct session *last_session(const struct house *house)
+{
+	const struct list *sessions = &house->edge.sessions;
+
+	return list_is_empty(sessions) ? NULL : LIST_OBJECT(struct session, sessions->before, link);
+}
+
+/* As if the newcomer had shaken hands: it has been greeted, and has said nothing yet. */
+static void encrypt_newcomer(struct task *task, struct house *house, const struct session *before)
+{
+	panic_if(task_yield(task) != WAIT_READY, "cancelled");
+	struct session *newcomer = last_session(house);
+	if (newcomer && newcomer != before)
+		newcomer->tls = testing_tls_session();
+}
+
 struct io *house_connect(struct task *task, struct house *house, const struct address *from,
 	size_t chunk, bool speaks_first)
 {
+	const struct session *before = last_session(house);
 	struct io *server, *client;
 
 	sim_pair(house->loop, &server, &client);
@@ -304,6 +323,8 @@ struct io *house_connect(struct task *task, struct house *house, const struct ad
 		"a new connection takes nothing");
 	edge_welcome_at(task, &house->edge, server, from,
 		house->service.len ? house->service : SLICE("smtp"), &house_at);
+	if (house->encrypted)
+		encrypt_newcomer(task, house, before);
 	return client;
 }
 

@@ -37,6 +37,7 @@ struct house {
 	struct slice lines[HOUSE_LINES]; /* the last ones, by number */
 	size_t journal_count;
 	struct slice service;           /* of the next connection: "smtp" where it is empty */
+	bool encrypted;                 /* so are the next connections, from the banner on */
 	struct accounts_fake *accounts; /* NULL: accounts is away */
 	struct test_counters *counters; /* NULL: they are unknown */
 	struct slice next_hop;          /* what it says, as house_next_hop() has it */

@@ -95,6 +95,5 @@ static bool is_implicit(struct slice service)
 
 bool encrypt_first(struct task *task, struct session *session)
 {
-	return !is_implicit(session->service) || session->edge->pretends_tls ||
-	       shake_hands(task, session);
+	return !is_implicit(session->service) || shake_hands(task, session);
 }

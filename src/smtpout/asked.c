@@ -77,16 +77,13 @@ struct asked *asked_open(struct loop *loop, struct dns *dns, struct offload *thr
 
 	panic_if(!asked, "out of memory");
 	*asked = (struct asked){.loop = loop,
-		.dns = dns,
-		.threads = threads,
-		.passwords = passwords,
+		.means = {.dns = dns, .passwords = passwords, .threads = threads, .seed = seed},
 		.link = link,
 		.recall = recall_open(seed, RECALL_KNOWN_MOST, RECALL_UNKNOWN_MOST),
 		.domains = map_new(seed),
 		.hops = map_new(seed),
 		.probes = map_new(seed),
-		.scratch = arena_new(),
-		.seed = seed};
+		.scratch = arena_new()};
 	list_init(&asked->hop_order);
 	list_init(&asked->doors);
 	return asked;
@@ -108,7 +105,7 @@ void asked_close(struct asked *asked)
 	map_free(asked->domains);
 	map_free(asked->hops);
 	map_free(asked->probes);
-	trust_drop(asked->trust);
+	trust_drop(asked->means.trust);
 	policy_unref(asked->policy);
 	arena_free(asked->scratch);
 	free(asked);
@@ -135,9 +132,10 @@ void asked_use(struct asked *asked, struct policy *policy, struct trust *trust)
 	struct asked_domain *domain;
 
 	policy_unref(asked->policy);
-	trust_drop(asked->trust);
+	trust_drop(asked->means.trust);
 	asked->policy = policy_ref(policy);
-	asked->trust = trust_hold(trust);
+	asked->means.trust = trust_hold(trust);
+	asked->means.our_name = policy_settings(policy)->hostname;
 	asked->generation++;
 	for (size_t at = 0; (domain = map_next(asked->domains, &at));)
 		domain->present = false;

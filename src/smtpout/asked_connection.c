@@ -26,87 +26,26 @@ struct asking { /* a connection */
 
 /* ---- connecting ---- */
 
-static enum wait hosts_find(struct task *task, struct asking *asking, struct hosts *hosts)
-{
-	const struct route *route = &asking->hop->route;
-	struct asked *asked = asking->hop->asked;
-	struct hosts_ask ask = {
-		.dns = asked->dns,
-		.target = arena_slice(asking->arena, route->target),
-		.our_name = arena_slice(asking->arena, policy_settings(asked->policy)->hostname),
-		.port = route->port,
-		.private_too = route->private_too,
-		.seed = asked->seed += 0x9e3779b97f4a7c15u,
-	};
-
-	if (route->kind == ROUTE_MX)
-		return hosts_by_mx(task, &ask, asking->arena, hosts);
-	return hosts_by_name(task, &ask, asking->arena, hosts);
-}
-
-/* As mail leaves: the same TLS, the same login. */
-static struct manner manner_of(struct asking *asking, struct arena *secret)
-{
-	const struct route *route = &asking->hop->route;
-	const struct asked *asked = asking->hop->asked;
-	struct manner manner = {
-		.our_name = arena_slice(asking->arena, policy_settings(asked->policy)->hostname),
-		.lmtp = route->kind == ROUTE_LMTP,
-		.tls = route->tls,
-		.trust = trust_tls(asked->trust),
-		.login = route->login,
-		.threads = asked->threads,
-	};
-
-	if (manner.login.len && !passwords_find(asked->passwords, route->password_file, secret,
-					&manner.password, &manner.no_password))
-		manner.password = SLICE_NONE;
-	return manner;
-}
-
-/* The time is shared, so that a host that is silent leaves some for the next. */
-static bool connect_each(struct task *task, struct asking *asking, const struct hosts *hosts,
-	const struct manner *manner, struct settlement *failure)
-{
-	*failure = hosts->failure;
-	for (size_t i = 0; i < hosts->count && !task_is_cancelled(task); i++) {
-		mono_ns left = task_deadline(task) - loop_mono(task_loop(task));
-		mono_ns outer = task_limit(task, left / (mono_ns)(hosts->count - i));
-		asking->client =
-			client_connect(task, &hosts->list[i], manner, asking->arena, failure);
-		task_restore(task, outer);
-		if (asking->client)
-			return true;
-	}
-	return false;
-}
-
 /* False: *why, in the arena. */
 static bool asking_connect(struct task *task, struct asking *asking, struct slice *why)
 {
+	struct means *means = &asking->hop->asked->means;
+	const struct way *way = &asking->hop->way;
 	struct hosts *hosts = ARENA_NEW(asking->arena, struct hosts);
 	struct settlement failure;
 
-	if (asking->hop->route.tls == ROUTE_TLS_DANE) {
-		*why = SLICE("DANE is not built into this version");
+	if (!way_is_built(way->tls, why))
 		return false;
-	}
-	if (hosts_find(task, asking, hosts) != WAIT_READY) {
+	if (way_find(task, way, means, asking->arena, hosts) != WAIT_READY) {
 		*why = SLICE("its name was not found in time");
 		return false;
 	}
-	struct trust *trust = trust_hold(asking->hop->asked->trust);
-	struct arena *secret = arena_new();
-	struct manner manner = manner_of(asking, secret);
-	bool connected = connect_each(task, asking, hosts, &manner, &failure);
-	arena_wipe(secret);
-	arena_free(secret);
-	trust_drop(trust);
-	if (!connected)
+	asking->client = way_connect(task, way, means, hosts, asking->arena, &failure);
+	if (!asking->client)
 		*why = failure.code ? arena_format(asking->arena, "%u %.*s", failure.code,
 					      SLICE_ARGS(failure.words))
 				    : failure.words;
-	return connected;
+	return asking->client != NULL;
 }
 
 /* ---- batches ---- */

@@ -27,14 +27,10 @@ static struct hop *hop_new(struct asked *asked, const struct route *route)
 
 	*hop = (struct hop){.asked = asked,
 		.arena = arena,
-		.route = *route,
+		.way = way_of_route(route, arena),
+		.key = arena_slice(arena, route->key),
 		.budget = (int64_t)PROBES_BURST * THOUSAND,
 		.filled = loop_mono(asked->loop)};
-	hop->key = hop->route.key = arena_slice(arena, route->key);
-	hop->route.target = arena_slice(arena, route->target);
-	hop->route.login = arena_slice(arena, route->login);
-	hop->route.password_file = arena_slice(arena, route->password_file);
-	hop->route.place = (struct clause_place){.line = 0};
 	hop->shown = shown_name(route, arena);
 	list_init(&hop->waiting);
 	list_init(&hop->connections);

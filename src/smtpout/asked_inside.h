@@ -9,18 +9,15 @@
 
 #include "policy/policy.h"
 #include "smtpout/asked.h"
-#include "smtpout/client.h"
 #include "smtpout/recall.h"
+#include "smtpout/way.h"
 
 struct asked {
 	struct loop *loop;
-	struct dns *dns;
-	struct offload *threads;
-	const struct passwords *passwords;
+	struct means means;
 	struct asked_link link;
 	struct policy *policy; /* NULL before the first */
-	struct trust *trust;
-	unsigned generation; /* of both: connections of another end */
+	unsigned generation;   /* of the policy and the trust: connections of another end */
 	struct recall *recall;
 	struct map *domains;   /* struct asked_domain, by name */
 	struct map *hops;      /* by key */
@@ -29,7 +26,6 @@ struct asked {
 	struct list doors;
 	struct arena *scratch; /* reset by each question */
 	size_t waiters, connections;
-	uint64_t seed;
 	bool any, stopping;
 };
 
@@ -58,7 +54,7 @@ struct hop { /* where a question goes */
 	struct asked *asked;
 	struct arena *arena; /* holds itself */
 	struct slice key, shown;
-	struct route route;
+	struct way way;
 	struct list waiting; /* probes */
 	struct list connections, idle;
 	size_t open, talking; /* connections; those that were greeted */

@@ -4,9 +4,8 @@
  * sent that could become mail. The null sender, as RFC 5321 4.5.5 has it for what nobody wants an
  * answer to by mail: a next hop that refuses it would refuse our reports too.
  */
-#include <stdio.h>
-
 #include "base/text.h"
+#include "base/utf8.h"
 #include "smtpout/asked_inside.h"
 #include "smtpout/asked_reply.h"
 #include "smtpout/talk.h"
@@ -62,14 +61,6 @@ static void probe_take_reply(
 
 /* ---- what is asked ---- */
 
-static bool is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] > 127)
-			return false;
-	return true;
-}
-
 /* RFC 6531 section 3.2: without SMTPUTF8 such an address cannot even be named there. */
 static void answer_unspeakable(const struct client *client, struct slice shown,
 	struct probe *const *probes, size_t count, bool *utf8)
@@ -81,7 +72,7 @@ static void answer_unspeakable(const struct client *client, struct slice shown,
 		"%.*s: it does not offer SMTPUTF8, so it has no address that is not ASCII",
 		SLICE_ARGS(shown));
 	for (size_t i = 0; i < count; i++) {
-		if (is_ascii(probes[i]->address))
+		if (utf8_is_ascii(probes[i]->address))
 			continue;
 		*utf8 |= client->extensions.smtputf8;
 		if (!client->extensions.smtputf8)

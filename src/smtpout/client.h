@@ -18,7 +18,7 @@
 #include "run/offload.h"
 #include "run/stream.h"
 #include "smtpout/hosts.h"
-#include "tls/tls.h"
+#include "smtpout/secrets.h"
 #include "wire/reply.h"
 
 enum { RECIPIENTS_AT_ONCE = 100, MESSAGES_PER_CONNECTION = 100 };
@@ -36,7 +36,7 @@ struct manner {
 	struct slice our_name;
 	bool lmtp;
 	enum route_tls tls;
-	struct tls *trust; /* NULL: no TLS can be had */
+	struct trust *trust; /* NULL: no TLS can be had; held by the client */
 	/* TLS_MAY, and it failed on the connection before: without, and why (RFC 7435). */
 	struct slice plainly;
 	struct slice login;                 /* empty: no signing in */
@@ -53,6 +53,7 @@ struct client {
 	uint16_t port;
 	bool lmtp;                   /* a reply for each recipient after the data */
 	struct tls_session *session; /* NULL: without TLS */
+	struct trust *trust;         /* what `session` lives on */
 	struct delivery_tls tls;
 	struct extensions extensions;
 	struct reply reply; /* the last one read */

@@ -13,6 +13,7 @@ void client_close(struct client *client)
 {
 	tls_session_end(client->session);
 	stream_close(client->stream);
+	trust_drop(client->trust);
 	reply_free(&client->reply);
 }
 
@@ -49,6 +50,7 @@ struct client *client_greet(struct task *task, struct io *io, const struct host 
 
 	client->arena = arena;
 	client->stream = stream_open(io);
+	client->trust = trust_hold(manner->trust);
 	client->remote = remote_text(host, arena);
 	client->name = certificate_name(host, arena);
 	client->port = host->address.port;

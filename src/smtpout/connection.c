@@ -81,86 +81,6 @@ static void work_put_back(void *owner, struct job *job)
 
 /* ---- a connection's life ---- */
 
-static enum wait hosts_find(struct task *task, struct connection *connection, struct hosts *hosts)
-{
-	const struct destination *destination = connection->destination;
-	struct pool *pool = destination->pool;
-	struct hosts_ask ask = {
-		.dns = pool->dns,
-		.target = destination->way.target,
-		.our_name = arena_slice(connection->arena, pool->our_name),
-		.port = destination->way.port,
-		.private_too = destination->way.private_too,
-		.seed = pool->seed += 0x9e3779b97f4a7c15u,
-	};
-
-	if (destination->way.route == ROUTE_MX)
-		return hosts_by_mx(task, &ask, connection->arena, hosts);
-	return hosts_by_name(task, &ask, connection->arena, hosts);
-}
-
-/* How to speak there. The password is copied: a reload may bring another while we wait. */
-static struct manner manner_of(struct connection *connection)
-{
-	const struct destination *destination = connection->destination;
-	const struct pool *pool = destination->pool;
-	struct manner manner = {
-		.our_name = arena_slice(connection->arena, pool->our_name),
-		.lmtp = destination->way.route == ROUTE_LMTP,
-		.tls = (enum route_tls)destination->way.tls,
-		.trust = trust_tls(connection->trust),
-		.login = destination->way.login,
-		.threads = pool->threads,
-	};
-
-	if (manner.login.len && !passwords_find(pool->passwords, destination->way.password_file,
-					connection->secret, &manner.password, &manner.no_password))
-		manner.password = SLICE_NONE;
-	return manner;
-}
-
-/* Of several failures the last one that may pass is kept: only when every host refused for good
- * (5xx instead of a greeting) is it a failure. What a server that was met said tells more than that
- * another was not. */
-static bool tells_more(const struct settlement *failure, const struct settlement *kept)
-{
-	if (failure->outcome != OUTCOME_DEFERRED)
-		return false;
-	return kept->outcome != OUTCOME_DEFERRED || kept->reason == REASON_CONNECT_FAILED ||
-	       failure->reason != REASON_CONNECT_FAILED;
-}
-
-/* Each host in turn. */
-static bool connect_each(struct task *task, struct connection *connection,
-	const struct hosts *hosts, struct settlement *failure)
-{
-	struct manner manner = manner_of(connection);
-
-	*failure = hosts->failure;
-	for (size_t i = 0; i < hosts->count && !task_is_cancelled(task); i++) {
-		struct settlement this;
-		connection->client =
-			client_connect(task, &hosts->list[i], &manner, connection->arena, &this);
-		if (connection->client)
-			return true;
-		if (i == 0 || tells_more(&this, failure))
-			*failure = this;
-	}
-	return false;
-}
-
-static bool connect_some(struct task *task, struct connection *connection,
-	const struct hosts *hosts, struct settlement *failure)
-{
-	connection->trust = trust_hold(connection->destination->pool->trust);
-	connection->secret = arena_new();
-	bool connected = connect_each(task, connection, hosts, failure);
-	arena_wipe(connection->secret);
-	arena_free(connection->secret);
-	connection->secret = NULL;
-	return connected;
-}
-
 /* No connection could be had. While others of the destination work that only means that it allows
  * no more of them; else everybody who waits is told. */
 static void connect_failed(struct connection *connection, const struct settlement *failure)
@@ -236,7 +156,6 @@ static void connection_end(struct connection *connection)
 	list_remove(&connection->link);
 	destination->open--;
 	pool->connections--;
-	trust_drop(connection->trust);
 	arena_free(connection->arena);
 	free(connection);
 	if (!pool->stopping) {
@@ -251,13 +170,17 @@ static void connection_end(struct connection *connection)
 static void connection_run(struct task *task, void *arg)
 {
 	struct connection *connection = arg;
+	const struct way *way = &connection->destination->way;
+	struct pool *pool = connection->destination->pool;
 	struct hosts *hosts = ARENA_NEW(connection->arena, struct hosts);
 	struct settlement failure;
 
 	connection->task = task;
-	if (!connection->destination->pool->stopping &&
-		hosts_find(task, connection, hosts) == WAIT_READY) {
-		if (connect_some(task, connection, hosts, &failure)) {
+	if (!pool->stopping &&
+		way_find(task, way, &pool->means, connection->arena, hosts) == WAIT_READY) {
+		connection->client =
+			way_connect(task, way, &pool->means, hosts, connection->arena, &failure);
+		if (connection->client) {
 			connection->destination->greeted++;
 			connection_work(task, connection);
 		} else {

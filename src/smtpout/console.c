@@ -3,86 +3,78 @@
 #include "smtpout/console.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 
 #include "base/json.h"
-#include "base/panic.h"
-#include "packets/report.h"
 
-enum { PIECE_MAX = 3000 };
+/* ---- the two forms ---- */
 
-void console_answer(struct channel *control, uint32_t request, struct slice answer)
+static struct slice string_of(const json_t *value)
 {
-	char *packet = malloc(CHANNEL_BODY_MAX);
-
-	panic_if(!packet, "out of memory");
-	do {
-		struct slice piece = slice_part(answer, 0, PIECE_MAX);
-		struct writer out = writer_over(packet, CHANNEL_BODY_MAX);
-		answer = slice_from(answer, piece.len);
-		report_answer_write(
-			&out, &(struct report_answer){
-				      .request = request, .last = answer.len == 0, .piece = piece});
-		if (channel_send(control, REPORT_ANSWER, writer_slice(&out), -1) != SENT)
-			break;
-	} while (answer.len);
-	free(packet);
+	return (struct slice){json_string_value(value), json_string_length(value)};
 }
 
-struct console {
-	struct channel **control, *asking;
-	uint32_t request;
-	struct text address;
-};
+bool console_read(struct slice question, struct arena *arena, struct slice *address)
+{
+	json_t *object = json_loadb(
+		question.at ? question.at : "", question.len, JSON_REJECT_DUPLICATES, NULL);
+	bool is_ours = slice_is(string_of(json_object_get(object, "ask")), SLICE("mailbox"));
 
-static void told(void *owner, const struct asking_answer *answer)
+	*address = SLICE_NONE;
+	if (is_ours)
+		*address = arena_slice(arena, string_of(json_object_get(object, "address")));
+	json_decref(object);
+	return is_ours;
+}
+
+void console_write(struct text *json, struct slice address, const struct asking_answer *answer)
 {
 	static const struct slice known[ASKING_FOUNDS] = {
 		[ASKING_KNOWN] = SLICE("true"),
 		[ASKING_UNKNOWN] = SLICE("false"),
 		[ASKING_CANNOT_TELL] = SLICE("null"),
 	};
+
+	json_put_text(json, SLICE("{\"address\":"), address);
+	text_put(json, SLICE(",\"known\":"));
+	text_put(json, known[answer->found]);
+	json_put_text(json, SLICE(",\"because\":"), answer->because);
+	text_char(json, '}');
+}
+
+/* ---- one question ---- */
+
+struct console {
+	struct arena *arena; /* holds itself */
+	struct told *told;
+	uint32_t request;
+	uint64_t asker;
+	struct slice address;
+};
+
+static void tell(void *owner, const struct asking_answer *answer)
+{
 	struct console *console = owner;
 	struct text json = TEXT_GROWING;
 
-	json_put_text(&json, SLICE("{\"address\":"), text_slice(&console->address));
-	text_put(&json, SLICE(",\"known\":"));
-	text_put(&json, known[answer->found]);
-	json_put_text(&json, SLICE(",\"because\":"), answer->because);
-	text_char(&json, '}');
-	if (*console->control && *console->control == console->asking)
-		console_answer(*console->control, console->request, text_slice(&json));
+	console_write(&json, console->address, answer);
+	told_later(console->told, console->request, console->asker, text_slice(&json));
 	text_free(&json);
-	text_free(&console->address);
-	free(console);
+	arena_free(console->arena);
 }
 
-static void ask(
-	struct asked *asked, struct slice address, uint32_t request, struct channel **control)
+bool console_ask(struct asked *asked, struct told *told, struct slice question, uint32_t request,
+	uint64_t asker)
 {
-	struct console *console = calloc(1, sizeof *console);
+	struct arena *arena = arena_new();
+	struct slice address;
 
-	panic_if(!console, "out of memory");
-	*console = (struct console){.control = control,
-		.asking = *control,
-		.request = request,
-		.address = TEXT_GROWING};
-	text_put(&console->address, address);
-	asked_ask(asked, &(struct asking_ask){.address = text_slice(&console->address)},
-		(struct asked_user){told, console});
-}
-
-bool console_ask(
-	struct asked *asked, struct slice question, uint32_t request, struct channel **control)
-{
-	json_t *object = json_loadb(question.at ? question.at : "", question.len, 0, NULL);
-	const char *what = json_string_value(json_object_get(object, "ask"));
-	const json_t *address = json_object_get(object, "address");
-	bool is_ours = what && slice_is(slice_of(what), SLICE("mailbox"));
-
-	if (is_ours)
-		ask(asked, (struct slice){json_string_value(address), json_string_length(address)},
-			request, control);
-	json_decref(object);
-	return is_ours;
+	if (!console_read(question, arena, &address)) {
+		arena_free(arena);
+		return false;
+	}
+	struct console *console = ARENA_NEW(arena, struct console);
+	*console = (struct console){arena, told, request, asker, address};
+	asked_ask(asked, &(struct asking_ask){.address = address},
+		(struct asked_user){tell, console});
+	return true;
 }

@@ -4,9 +4,9 @@
 #include "smtpout/dest_inside.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/panic.h"
+#include "run/random.h"
 
 /* ---- jobs in and out of a destination ---- */
 
@@ -169,13 +169,9 @@ static struct destination *destination_find(struct pool *pool, const struct job 
 	*destination = (struct destination){.pool = pool,
 		.arena = arena,
 		.key = arena_slice(arena, key),
-		.way = job->order,
+		.way = way_of_job(&job->order, arena),
 		.allowed = CONNECTIONS_AT_FIRST,
 		.took = NEVER};
-	destination->way.target = arena_slice(arena, job->order.target);
-	destination->way.login = arena_slice(arena, job->order.login);
-	destination->way.password_file = arena_slice(arena, job->order.password_file);
-	destination->way.recipients = SLICE_NONE;
 	list_init(&destination->jobs);
 	list_init(&destination->connections);
 	list_init(&destination->idle);
@@ -189,10 +185,11 @@ struct pool *pool_open(struct loop *loop, struct dns *dns, size_t most, struct p
 	struct pool *pool = calloc(1, sizeof *pool);
 
 	panic_if(!pool, "out of memory");
-	*pool = (struct pool){.loop = loop, .dns = dns, .most = most, .link = link};
-	panic_if(
-		getrandom(&pool->seed, sizeof pool->seed, 0) != sizeof pool->seed, "no randomness");
-	pool->destinations = map_new(pool->seed);
+	*pool = (struct pool){.loop = loop,
+		.means = {.dns = dns, .seed = random_u64()},
+		.most = most,
+		.link = link};
+	pool->destinations = map_new(pool->means.seed);
 	pool->name_arena = arena_new();
 	list_init(&pool->idle);
 	list_init(&pool->hungry);
@@ -203,7 +200,7 @@ void pool_close(struct pool *pool)
 {
 	panic_if(pool->connections > 0 || pool->waiting > 0, "the pool is not empty");
 	map_free(pool->destinations);
-	trust_drop(pool->trust);
+	trust_drop(pool->means.trust);
 	arena_free(pool->name_arena);
 	free(pool);
 }
@@ -211,16 +208,16 @@ void pool_close(struct pool *pool)
 void pool_set_secrets(struct pool *pool, struct trust *trust, const struct passwords *passwords,
 	struct offload *threads)
 {
-	trust_drop(pool->trust);
-	pool->trust = trust;
-	pool->passwords = passwords;
-	pool->threads = threads;
+	trust_drop(pool->means.trust);
+	pool->means.trust = trust;
+	pool->means.passwords = passwords;
+	pool->means.threads = threads;
 }
 
 void pool_set_name(struct pool *pool, struct slice our_name)
 {
 	arena_reset(pool->name_arena);
-	pool->our_name = arena_slice(pool->name_arena, our_name);
+	pool->means.our_name = arena_slice(pool->name_arena, our_name);
 }
 
 void pool_add(struct pool *pool, struct job *job)

@@ -7,21 +7,17 @@
 
 #include "base/map.h"
 #include "smtpout/dest.h"
+#include "smtpout/way.h"
 
 struct pool {
 	struct loop *loop;
-	struct dns *dns;
+	struct means means;
 	struct pool_link link;
 	struct map *destinations; /* by key */
 	struct list idle;         /* connections, the one used last first */
 	struct list hungry;       /* destinations that want a connection and may not have one */
 	size_t connections, idle_count, waiting, most;
-	uint64_t seed;
-	struct arena *name_arena;
-	struct slice our_name;
-	struct trust *trust; /* NULL: no TLS */
-	const struct passwords *passwords;
-	struct offload *threads;
+	struct arena *name_arena; /* holds means.our_name */
 	bool stopping;
 };
 
@@ -29,7 +25,7 @@ struct destination {
 	struct pool *pool;
 	struct arena *arena;
 	struct slice key;
-	struct delivery_job way; /* route, target, port, private_too: of its first job */
+	struct way way;
 	struct list jobs, connections;
 	struct list idle;        /* the one used last first */
 	struct list hungry_link; /* in pool->hungry */
@@ -47,8 +43,6 @@ struct connection {
 	struct task *task; /* NULL until it runs */
 	struct arena *arena;
 	struct client *client; /* NULL until greeted */
-	struct trust *trust;   /* held while the client lives */
-	struct arena *secret;  /* the password, until it is greeted */
 	struct gate wake;
 	unsigned turn; /* messages taken since it was last idle */
 	bool coming, woken, dismissed;

@@ -136,10 +136,13 @@ static void jobs_give_up(struct local *local)
 
 void local_add(struct local *local, struct job *job)
 {
+	if (local->stopping) { /* nobody would take it any more */
+		local->link.ended(local->link.owner, job);
+		return;
+	}
 	list_append(&local->jobs, &job->link);
 	local->waiting++;
-	if (local->working < LOCAL_AT_ONCE && !local->stopping &&
-		task_start(local->loop, "maildir", local_work, local))
+	if (local->working < LOCAL_AT_ONCE && task_start(local->loop, "maildir", local_work, local))
 		local->working++;
 	/* Not tried: the queue gives it again later. */
 	if (local->working == 0)

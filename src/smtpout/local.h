@@ -20,7 +20,7 @@ void local_close(struct local *local);                           /* it is empty 
 void local_set_name(struct local *local, struct slice our_name); /* domain of <postmaster> */
 /* The state folder, handed over open: Maildirs below it are reached through it. Both outlive us. */
 void local_set_base(struct local *local, struct slice path, int fd);
-void local_add(struct local *local, struct job *job);
+void local_add(struct local *local, struct job *job); /* after local_stop(): ends at once */
 void local_stop(struct local *local);
 size_t local_count(const struct local *local); /* jobs waiting and at work */
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signing in at the next server: AUTH (RFC 4954). Nothing of what is said here is shown anywhere.
  * Read client.h first. */
-#include <sys/random.h>
-
-#include "base/panic.h"
+#include "run/random.h"
 #include "sasl/sasl.h"
 #include "smtpout/talk.h"
 #include "wire/base64.h"
@@ -143,7 +141,7 @@ static struct sasl_client *sasl_begin(struct login *login)
 {
 	uint8_t chance[SASL_NONCE / 4 * 3];
 
-	panic_if(getrandom(chance, sizeof chance, 0) != sizeof chance, "no randomness");
+	random_bytes(chance, sizeof chance);
 	return sasl_client_new(login->secrets, login->mechanism, login->manner->login,
 		login->manner->password, sasl_nonce(chance, login->secrets));
 }

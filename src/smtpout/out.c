@@ -10,9 +10,9 @@
 #include "base/id.h"
 #include "base/panic.h"
 #include "dns/client.h"
-#include "packets/report.h"
 #include "policy/policy.h"
 #include "role/shortage.h"
+#include "role/told.h"
 #include "run/channel.h"
 #include "smtpout/asked.h"
 #include "smtpout/console.h"
@@ -20,6 +20,7 @@
 #include "smtpout/local.h"
 #include "smtpout/outbox.h"
 #include "smtpout/segments.h"
+#include "smtpout/way.h"
 
 enum { OFFLOAD_THREADS = 4 };
 #define OUTCOME_PATIENCE NS_PER_MS
@@ -33,7 +34,7 @@ struct out {
 	struct local *local;
 	struct map *segments; /* by number */
 	struct outbox outbox;
-	struct channel *control;
+	struct told told;
 	struct passwords *passwords;
 	struct arena *name_arena;
 	struct slice next_name;     /* prepared, in name_arena, not switched to; and its: */
@@ -133,7 +134,7 @@ static void out_finish(struct turn_end *hook)
 
 	outbox_drain(&out->outbox);
 	outbox_connect(&out->outbox, NULL);
-	channel_close(out->control);
+	told_close(&out->told);
 	pool_close(out->pool);
 	asked_close(out->asked);
 	local_close(out->local);
@@ -182,15 +183,6 @@ static void work_empty(void *owner)
 
 /* ---- jobs ---- */
 
-/* What no way is built for never leaves by another: it waits, and says why. */
-static bool way_is_built(const struct delivery_job *order, struct slice *why)
-{
-	if (order->tls != ROUTE_TLS_DANE)
-		return true;
-	*why = SLICE("DANE is not built into this version");
-	return false;
-}
-
 static void job_begin(struct out *out, const struct delivery_job *order)
 {
 	struct job *job = job_new(order);
@@ -198,7 +190,7 @@ static void job_begin(struct out *out, const struct delivery_job *order)
 
 	job->segment = segments_hold(out->segments, order->segment);
 	out->jobs++;
-	if (!way_is_built(order, &why)) {
+	if (!way_is_built((enum route_tls)order->tls, &why)) { /* it waits */
 		struct settlement settled =
 			settlement_of(REASON_TLS_NOT_AVAILABLE, order->target, why, job->arena);
 		settled.outcome = OUTCOME_DEFERRED;
@@ -258,10 +250,12 @@ static void queue_drained(void *owner, struct channel *channel)
 
 /* ---- control ---- */
 
-static void status_text(const struct out *out, struct text *json)
+static void status_answer(void *owner, struct slice question, struct text *json)
 {
+	const struct out *out = owner;
 	struct pool_counts pool = pool_count(out->pool);
 
+	(void)question;
 	text_format(json,
 		"{\"role\":\"out\",\"jobs\":%llu,\"waiting\":%zu,\"destinations\":%zu,"
 		"\"connections\":%zu,\"idle\":%zu,",
@@ -276,30 +270,11 @@ static void status_text(const struct out *out, struct text *json)
 	text_char(json, '}');
 }
 
-static void control_receive(
-	void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
-{
-	struct out *out = owner;
-	struct report_ask ask;
-	struct text json = TEXT_GROWING;
-
-	(void)channel;
-	if (fd >= 0)
-		close(fd);
-	if (type != REPORT_ASK || !report_ask_read(body, &ask) ||
-		console_ask(out->asked, ask.question, ask.request, &out->control))
-		return;
-	status_text(out, &json);
-	console_answer(out->control, ask.request, text_slice(&json));
-	text_free(&json);
-}
-
-static void control_gone(void *owner, struct channel *channel)
+static bool mailbox_ask(void *owner, struct slice question, uint32_t request, uint64_t asker)
 {
 	struct out *out = owner;
 
-	channel_close(channel);
-	out->control = NULL;
+	return console_ask(out->asked, &out->told, question, request, asker);
 }
 
 /* ---- mailboxes asked ---- */
@@ -323,6 +298,7 @@ static void *out_start(struct role *role)
 	out->segments = segments_new();
 	out->name_arena = arena_new();
 	out->state_folder = -1;
+	told_init(&out->told, role->loop, &(struct told_user){status_answer, mailbox_ask, out});
 	out->names = dns_client_open(role->loop);
 	out->threads = offload_open(role->loop, OFFLOAD_THREADS);
 	if (!out->threads) {
@@ -399,10 +375,7 @@ static void out_peer(void *state, enum role_name name, unsigned slot, int fd)
 	} else if (name == ROLE_EDGE) {
 		asked_edge(out->asked, fd);
 	} else if (name == ROLE_CONTROL) {
-		channel_close(out->control);
-		out->control = channel_open(out->role->loop, fd,
-			(struct channel_user){
-				.receive = control_receive, .gone = control_gone, .owner = out});
+		told_open(&out->told, fd);
 	} else {
 		close(fd);
 	}

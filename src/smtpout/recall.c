@@ -175,9 +175,10 @@ void recall_put(struct recall *recall, struct recall_share *share, struct slice 
 	if (before)
 		entry_drop(recall, before);
 	make_room(recall, known);
+	panic_if(address.len > UINT16_MAX, "an address of %zu bytes", address.len);
 	words = slice_part(words, 0, RECALL_WORDS_MAX);
 	struct recall_entry *entry = malloc(sizeof *entry + address.len + words.len);
-	panic_if(!entry || address.len > UINT16_MAX, "out of memory");
+	panic_if(!entry, "out of memory");
 	*entry = (struct recall_entry){.share = share,
 		.when = now,
 		.known = known,

@@ -41,12 +41,12 @@ static bool handshake(struct task *task, struct client *client, const struct man
 	struct tls_wish wish = {
 		.name = client->name, .verified = manner->tls == ROUTE_TLS_VERIFIED};
 
-	if (!manner->trust) {
+	if (!client->trust) {
 		fail(client, REASON_TLS_FAILED, SLICE("TLS is not to be had here"), failure);
 		return false;
 	}
-	enum tls_end end =
-		tls_connect(task, manner->trust, client->stream, &wish, &client->session, &why);
+	enum tls_end end = tls_connect(
+		task, trust_tls(client->trust), client->stream, &wish, &client->session, &why);
 	if (end == TLS_DONE) {
 		session_note(client);
 		return true;

@@ -255,7 +255,7 @@ static void play_client(struct task *task, void *arg)
 	struct manner manner = {
 		.our_name = SLICE("us.example"),
 		.tls = row->tls,
-		.trust = row->trusting == HAS_NO_TLS ? NULL : tls_open_client(trust, &why),
+		.trust = row->trusting == HAS_NO_TLS ? NULL : trust_open(trust, &why),
 		.login = slice_of(row->login ? row->login : ""),
 		.password = slice_of(row->password ? row->password : ""),
 		.no_password = slice_of(row->password ? "" : "the file is empty"),
@@ -272,7 +272,7 @@ static void play_client(struct task *task, void *arg)
 	} else {
 		play_tell(play, &failure);
 	}
-	tls_close(manner.trust);
+	trust_drop(manner.trust);
 	arena_free(arena);
 }
 

@@ -2,6 +2,7 @@
 /* A server's TLS for tests. The contract is in testing.h. */
 #include "tls/testing.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/panic.h"
 #include "base/testing.h"
+#include "tls/inside.h"
 #include "tls/self_signed.h"
 
 #define SOME_DAY (INT64_C(1700000000) * NS_PER_S)
@@ -85,4 +87,20 @@ void testing_tls_close(struct testing_tls *server)
 	unlink(server->trust_file);
 	text_free(&server->certificate);
 	free(server);
+}
+
+/* Broken, as OpenSSL has it: there is nobody to say close_notify to. */
+struct tls_session *testing_tls_session(void)
+{
+	static SSL_CTX *context; /* dear to make */
+	struct tls_session *session = calloc(1, sizeof *session);
+
+	if (!context)
+		context = SSL_CTX_new(TLS_server_method());
+	panic_if(!session || !context, "no memory for a session");
+	*session = (struct tls_session){.ssl = SSL_new(context),
+		.broken = true,
+		.seen = {.version = SLICE("TLSv1.3"), .cipher = SLICE("TLS_AES_256_GCM_SHA384")}};
+	panic_if(!session->ssl, "no memory for a session");
+	return session;
 }

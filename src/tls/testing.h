@@ -28,6 +28,9 @@ struct testing_tls {
 
 struct testing_tls *testing_tls_open(struct loop *loop, struct slice name);
 void testing_tls_close(struct testing_tls *server);
+/* A server's session in which nobody shook hands: its stream goes on in the clear. For tests of
+ * what a conversation allows under TLS; tls_session_end() ends it. */
+struct tls_session *testing_tls_session(void);
 /* The signer that `server->tls` has, over its keys. */
 struct tls_signer testing_signer(struct testing_tls *server);
 

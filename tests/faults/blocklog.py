@@ -99,7 +99,7 @@ class BlockLog:
                 file.write(bytes(8))
         self.process = subprocess.Popen(["/usr/bin/python3", "-B", os.path.abspath(__file__), self.place, self.image,
                                          self.log, self.counter], stdin=subprocess.DEVNULL)
-        for _ in range(500):
+        for _ in range(6000):
             if os.path.ismount(self.place) or os.stat(self.place).st_size > 8:
                 return self.place
             if self.process.poll() is not None:
@@ -113,13 +113,13 @@ class BlockLog:
 
     def stop(self):
         if self.process:
-            for _ in range(100):
+            for _ in range(1200):
                 made = subprocess.run(["umount", self.place], capture_output=True, text=True)
                 if made.returncode == 0 or "not mounted" in made.stderr:
                     break
                 time.sleep(0.05)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGKILL)
                 self.process.wait()

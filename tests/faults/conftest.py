@@ -16,7 +16,7 @@ house = importlib.util.module_from_spec(SPEC)
 sys.modules["house"] = house
 SPEC.loader.exec_module(house)
 
-from house import POSTERN, daemon, need, sink  # noqa: E402,F401 fixtures, and what tests/system/pop.py needs
+from house import POSTERN, daemon, free_port, need, sink  # noqa: E402,F401 fixtures, and what tests of tests/system need
 from disks import LoopDisk  # noqa: E402
 
 # Broken off by SIGTERM (timeout, a service manager) as by Ctrl-C: nothing stays mounted, no daemon stays.

@@ -52,7 +52,7 @@ class LoopDisk:
 
     def unmount(self):
         """A process that was killed a moment ago may still hold it."""
-        for _ in range(200):
+        for _ in range(1200):
             made = subprocess.run(["umount", self.place], capture_output=True, text=True)
             if made.returncode == 0 or "not mounted" in made.stderr:
                 return

@@ -56,7 +56,7 @@ def freeze(server):
     pids = server.pids()
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    return until(lambda: all(is_stopped(pid) for pid in pids), 5)
+    return until(lambda: all(is_stopped(pid) for pid in pids))
 
 
 def is_zombie(pid):
@@ -200,7 +200,7 @@ class Load(threading.Thread):
 
     def end(self):
         self.stopping = True
-        self.join(30)
+        self.join(90)
 
 
 def loads(server, ledger, count=4, name="c", **more):

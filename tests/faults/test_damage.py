@@ -71,7 +71,7 @@ class Spool:
 
     def arrived(self):
         """What was delivered, once nothing is under way any more; nothing of it is altered."""
-        until(lambda: queue_of(self.server) == [], 20)
+        until(lambda: queue_of(self.server) == [])
         with self.to.lock:  # who sent it is told of what cannot be read: that is a report, not the message
             self.bounces = [raw for _, rs, raw in self.to.messages if rs == [SENDER.encode()]]
             self.to.messages[:] = [one for one in self.to.messages if one[1] != [SENDER.encode()]]
@@ -135,7 +135,7 @@ def test_a_format_that_is_not_ours_is_refused_and_nothing_is_touched(daemon, sin
     with open(os.path.join(spool.spool(), "format"), "wb") as file:
         file.write(text)
     before = {path: open(path, "rb").read() for path in files_of(spool.spool())}
-    ran = subprocess.run([POSTERND, "-c", spool.server.config], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([POSTERND, "-c", spool.server.config], capture_output=True, text=True, timeout=120)
     assert ran.returncode in (1, 75, 78), ran.stderr
     assert "format" in ran.stderr or "spool" in ran.stderr
     assert {path: open(path, "rb").read() for path in files_of(spool.spool())} == before

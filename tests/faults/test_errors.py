@@ -96,7 +96,7 @@ class Bench:
         began = time.monotonic()
         reply = try_to_send(self.server, self.ledger, name)
         at_reply = list(failed)
-        assert time.monotonic() - began < 30, f"{place}: it hangs"
+        assert time.monotonic() - began < 55, f"{place}: it hangs"  # a client waits for sixty
         until(lambda: failed or self.calls.quiet(1.3), 0)
         self.calls.disarm()
         if at_reply and error != errno.EINTR and place[0] == "edge" and place[1] in ("pwritev", "fdatasync") and \
@@ -113,7 +113,7 @@ def test_a_call_that_fails_loses_nothing_and_mail_goes_on(watched, sink, error):
     for number, place in enumerate(rounds):
         failures += bench.try_one(f"n{number}", place, error)
         try:
-            send_at_last(bench.server, bench.ledger, f"n{number}after", 30)
+            send_at_last(bench.server, bench.ledger, f"n{number}after")
         except AssertionError as stuck:
             raise AssertionError(f"{errno.errorcode[error]} at {place}: {stuck}") from None
         progress.say(number + 1, f"{failures} failed, {len(bench.ledger.promised)} acknowledged")
@@ -194,9 +194,10 @@ def test_without_descriptors_the_listener_waits_without_spinning_and_comes_back(
     ledger = Ledger()
     server.start()
     send_at_last(server, ledger, "before")
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(80)]
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(80)]
+    assert until(lambda: shortages(server))
     before = cpu_seconds(server)
-    time.sleep(2)
+    time.sleep(2)  # nothing happens
     assert cpu_seconds(server) - before < 1, "it spins"
     said = shortages(server)
     assert len(said) == 1 and "raise LimitNOFILE" in said[0], said
@@ -212,7 +213,7 @@ def test_strangers_leave_the_last_descriptors_for_the_mail_of_those_who_came(dae
     ledger = Ledger()
     server.start()
     clients = [greet(server) for _ in range(5)]
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(80)]
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(80)]
     assert until(lambda: shortages(server))
     for number, client in enumerate(clients):
         assert ledger.send(client, f"m{number}", size=400_000).startswith("250")

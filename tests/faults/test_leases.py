@@ -14,14 +14,21 @@ def test_a_clock_that_jumps_neither_ends_nor_lengthens_a_lease(daemon, clock, st
     move(0)
     server = pop_server(daemon, ALICE, policy=POLICY.replace("{sink}", "1").replace("within 30 minutes", "within 6 seconds"), env=env)
     assert rcpt(server, ALICE).startswith("550")
-    pop_once(server)
-    began = time.monotonic()
-    move(step)
     answers = []
-    while time.monotonic() - began < 3:
-        answers.append(rcpt(server, ALICE))
-        time.sleep(0.2)
-    assert all(answer.startswith("250") for answer in answers), answers
-    time.sleep(max(0, 8 - (time.monotonic() - began)))
+    for _ in range(10):  # on a busy machine the lease may end before the first answer comes
+        move(0)
+        before = time.monotonic()
+        pop_once(server)
+        after = time.monotonic()
+        move(step)
+        while time.monotonic() - after < 3:
+            answer = rcpt(server, ALICE)
+            if time.monotonic() - before < 6:  # what came later may have been said after its end
+                answers.append(answer)
+            time.sleep(0.2)
+        if answers:
+            break
+    assert answers and all(answer.startswith("250") for answer in answers), answers
+    time.sleep(max(0, 8 - (time.monotonic() - after)))
     assert rcpt(server, ALICE).startswith("550")
     move(0)

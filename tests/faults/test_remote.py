@@ -79,13 +79,11 @@ def test_what_the_remote_took_without_saying_so_is_sent_again_unaltered(daemon, 
 
 def test_half_of_the_recipients_taken_before_the_remote_dies_are_not_sent_twice(daemon, sink):
     """50 of 100 are taken and kept, 50 are told to wait, and then everything of the daemon is killed."""
-    seen = {}
+    room = threading.Event()
 
     def recipient(line, number):
-        name = re.search(rb"<([^>]*)>", line).group(1)
-        seen[name] = seen.get(name, 0) + 1
-        late = int(name[1:3]) >= 50
-        return "452 4.2.2 full" if late and seen[name] == 1 else "250 ok"
+        late = int(re.search(rb"<n(\d\d)@", line).group(1)) >= 50
+        return "452 4.2.2 full" if late and not room.is_set() else "250 ok"
     to = sink({"RCPT": recipient})
     server = daemon(RELAY.replace("{port}", str(to.port)) + SOON)
     client = Client(server.port)
@@ -95,8 +93,9 @@ def test_half_of_the_recipients_taken_before_the_remote_dies_are_not_sent_twice(
     assert [client.reply()[:3] for _ in range(102)] == ["250"] * 101 + ["354"]
     assert client.say("From: a@elsewhere.example\r\n\r\nhello\r\n.").startswith("250")
     until(lambda: sum(len(rs) for _, rs, _ in to.messages) >= 50)
-    until(lambda: len([r for m in queue_of(server) or [] for r in m["recipients"]]) == 50, 5)
+    assert until(lambda: len([r for m in queue_of(server) or [] for r in m["recipients"]]) == 50)
     kill_and_wait(server)
+    room.set()
     server.start()
     until(lambda: queue_of(server) == [] and sum(len(rs) for _, rs, _ in to.messages) >= 100)
     names = sorted(r for _, rs, _ in to.messages for r in rs)
@@ -166,8 +165,8 @@ def test_dns_that_is_away_neither_refuses_nor_bounces(daemon, sink, manner):
     server = daemon(BOTH.replace('deliver * via "127.0.0.1:{port}"', f"deliver elsewhere.example via mx port {to.port}") +
                     f'resolver "127.0.0.1@{name_server.port}"\n')
     assert send_at_last(server, ledger, "m", local=False)[0].startswith("250")
-    assert until(lambda: name_server.asked, 30)
-    patience = 20 if TORTURE else 2
+    assert until(lambda: name_server.asked)
+    patience = 20 if TORTURE else 2  # nothing happens
     assert not until(lambda: queue_of(server) == [], patience), server.output()[-2000:]
     assert not os.listdir(os.path.join(server.folder, "mail")), "a bounce"
     assert not to.messages
@@ -182,11 +181,12 @@ def test_reloading_without_rest_under_load_loses_nothing(daemon, sink):
     server = daemon(BOTH.replace("{port}", str(to.port)))
     clients = loads(server, ledger)
     end, reloads = time.monotonic() + (60 if TORTURE else 3), 0
+    last = end + 60  # a busy machine may need longer to take some
     with open(server.config) as file:
         texts = [file.read()]
     texts.append(texts[0] + "limits errors 50\n" if "limits errors" not in texts[0] else texts[0] + "# changed\n")
     texts.append(texts[0] + "no such statement\n")
-    while time.monotonic() < end:
+    while time.monotonic() < end or (len(ledger.promised) <= 20 and time.monotonic() < last):
         with open(server.config + ".new", "w") as file:
             file.write(texts[reloads % 3])
         os.rename(server.config + ".new", server.config)

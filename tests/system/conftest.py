@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real posternd with real clients, on loopback and port 0; everything it makes lies in tmp_path."""
+import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -65,7 +67,7 @@ def is_stopped(pid):
     return set(states) <= {"T", "D"}
 
 
-def freeze(pid, seconds=10):
+def freeze(pid, seconds=60):
     """Returns when every thread stands: until one of them has taken the signal the others go on, and answer."""
     os.kill(pid, signal.SIGSTOP)
     end = time.monotonic() + seconds
@@ -82,6 +84,36 @@ def end_listening(listener):
     except OSError:
         pass
     listener.close()
+
+
+def write_anew(path, text):
+    """As whoever watches the file must see it: never half of it."""
+    new = f"{path}.new"
+    with open(new, "w") as file:
+        file.write(text)
+    os.chmod(new, 0o644)
+    os.replace(new, path)
+
+
+def free_port():
+    """For a server that is started later, or again. Not one of those that the kernel gives: it would give it to another test
+    meanwhile."""
+    while True:
+        port = random.randrange(10000, 30000)
+        try:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            pass
+
+
+@contextlib.contextmanager
+def dead_port():
+    """One where nobody listens, and nobody else will."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 class Sink:
@@ -160,8 +192,11 @@ class Sink:
                 say(self.answer(verb, line, number, "250 2.0.0 ok"))
 
     def wait(self, count, seconds=60):
-        end = time.monotonic() + seconds
+        """All messages, once there are so many of them, or no more have come for so long."""
+        seen, end = 0, time.monotonic() + seconds
         while len(self.messages) < count and time.monotonic() < end:
+            if len(self.messages) > seen:
+                seen, end = len(self.messages), time.monotonic() + seconds
             time.sleep(0.01)
         return self.messages
 
@@ -197,6 +232,9 @@ def sink():
     yield start
     for one in made:
         one.close()
+
+
+READERS = {"why", "log", "explain", "audit", "replay"}  # of the journal
 
 
 class Daemon:
@@ -273,7 +311,7 @@ class Daemon:
                 pass
         self.process.wait()
 
-    def stop(self, seconds=40):
+    def stop(self, seconds=90):
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -283,9 +321,26 @@ class Daemon:
                 raise AssertionError(f"posternd did not end:\n{self.output()[-4000:]}")
         return self.process.returncode if self.process else None
 
+    def settle(self, question="status"):
+        """Asks the roles. What one has begun before (a line for the journal, a new policy, words to forget) is done
+        when it has answered: nobody else waits for that, and a reply to a client may come before it."""
+        try:
+            with socket.socket(socket.AF_UNIX) as control:
+                control.settimeout(60)
+                control.connect(os.path.join(self.state, "control.sock"))
+                control.sendall(json.dumps({"ask": question}).encode() + b"\n")
+                while control.recv(65536):
+                    pass
+        except OSError:
+            pass  # no daemon runs
+
     def postern(self, *words, status=None):
-        ran = subprocess.run([POSTERN, "-c", self.config, *words], capture_output=True, text=True, timeout=60,
+        if READERS & set(words):
+            self.settle("sessions")  # of those who decide
+        ran = subprocess.run([POSTERN, "-c", self.config, *words], capture_output=True, text=True, timeout=120,
                              cwd=self.folder, stdin=subprocess.DEVNULL)
+        if "reload" in words and ran.returncode == 0:
+            self.settle()
         if status is not None:
             assert ran.returncode == status, f"{words}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
         return ran
@@ -352,7 +407,7 @@ class Client:
     """Raw SMTP, for what clients that behave would not send."""
 
     def __init__(self, port, source="127.0.0.1", greet=True):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0))
         self.lines = self.socket.makefile("rb")
         if greet:
             self.banner = self.reply()

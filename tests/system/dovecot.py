@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+from conftest import free_port
+
 COMMON = """
 base_dir = {folder}/run
 state_dir = {folder}/run
@@ -26,12 +28,6 @@ service stats {{
   chroot =
 }}
 """
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Server:
@@ -57,7 +53,7 @@ class Server:
             ["unshare", "-m", "sh", "-c", 'mount -t overlay overlay -o lowerdir="$1":/usr /usr && shift && exec "$@"', "sh",
              f"{self.root}/usr", "/usr/sbin/dovecot", "-F", "-c", f"{self.folder}/dovecot.conf"], stdin=subprocess.DEVNULL,
             stdout=open(f"{self.folder}/out", "ab"), stderr=subprocess.STDOUT)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self.answers():
             assert self.process.poll() is None, "dovecot ended: " + self.words()
             assert time.monotonic() < end, "dovecot is not up: " + self.words()
@@ -82,7 +78,7 @@ class Server:
             return
         self.process.terminate()
         try:
-            self.process.wait(15)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from conftest import Sink, end_listening, unstuff
+from conftest import Sink, end_listening, free_port, unstuff
 from dovecot import Server
 
 
@@ -320,9 +320,7 @@ class Postfix:
     own, laid over this machine's."""
 
     def __init__(self, root, folder, certificate, more=""):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         os.makedirs(folder)
         os.chmod(folder, 0o755)
         self.folder = folder
@@ -330,10 +328,10 @@ class Postfix:
             file.write(MAIN_CF.format(certificate=certificate) + more)
         self.process = subprocess.Popen(["unshare", "-mpf", "--mount-proc", "sh", "-c", POSTFIX, "sh", root, folder, str(self.port)],
                                         stdin=subprocess.DEVNULL, stdout=open(f"{folder}/out", "ab"), stderr=subprocess.STDOUT)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+                socket.create_connection(("127.0.0.1", self.port), timeout=60).close()
                 return
             except OSError:
                 assert self.process.poll() is None and time.monotonic() < end, self.words()
@@ -349,4 +347,4 @@ class Postfix:
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as children:
             for child in children.read().split():
                 os.kill(int(child), signal.SIGKILL)
-        self.process.wait(15)
+        self.process.wait(60)

@@ -30,7 +30,7 @@ def port_of(server, service, host="127.0.0.1"):
 
 def add_user(server, login, *words, password=PASSWORD):
     made = subprocess.run([POSTERN, "-c", server.config, "user", "add", login, *words], input=password + "\n",
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=120)
     assert made.returncode == 0, made.stdout + made.stderr
 
 
@@ -54,7 +54,7 @@ def poplib_at(server, login=None, password=PASSWORD, source="127.0.0.1"):
             import socket
             raw = socket.create_connection((self.host, self.port), timeout, source_address=(source, 0))
             return CONTEXT.wrap_socket(raw, server_hostname=self.host)
-    client = From("127.0.0.1", port_of(server, "pop3s"), timeout=30)
+    client = From("127.0.0.1", port_of(server, "pop3s"), timeout=60)
     if login:
         client.user(login)
         client.pass_(password)

@@ -15,7 +15,7 @@ LOCAL = 'listen smtp "127.0.0.1:0"\ndomain ours.example any recipient deliver ma
 def ask(server, raw):
     """What the control socket answers to these bytes, whole."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(60)
         client.connect(os.path.join(server.state, "control.sock"))
         try:
             client.sendall(raw)
@@ -47,7 +47,7 @@ def test_questions_that_nest_deeply_do_not_end_the_control_role(daemon):
 
 
 def refused_start(server):
-    ran = subprocess.run([POSTERND, "-c", server.config], capture_output=True, text=True, timeout=60, cwd=server.folder)
+    ran = subprocess.run([POSTERND, "-c", server.config], capture_output=True, text=True, timeout=120, cwd=server.folder)
     assert ran.returncode not in (0, None), ran.stderr
     return ran.stderr
 

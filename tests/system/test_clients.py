@@ -9,7 +9,7 @@ from conftest import Client, need
 BODY = "Subject: hello\r\nFrom: bob@ours.example\r\nTo: you\r\n\r\nline\r\n.dot\r\n..two\r\n\r\nlast\r\n"
 
 
-def arrived(relay, local="alice@ours.example", seconds=20):
+def arrived(relay, local="alice@ours.example", seconds=60):
     mails = relay.mails(local, 1, seconds)
     assert len(mails) == 1, relay.output()
     return mails[0]

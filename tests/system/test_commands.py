@@ -2,9 +2,12 @@
 """The commands: check, trial, why, log, status, completion; text for people and JSON for programs."""
 import json
 import re
+import select
 import subprocess
+import time
 
 from conftest import POSTERN, RELAY, Client, need
+from test_audit import wait_for
 from test_messages import send
 
 MESSAGE = b"From: <a@ours.example>\r\nSubject: x\r\n\r\nbody\r\n"
@@ -51,10 +54,8 @@ def test_why_of_accepted_mail_says_what_became_of_it(relay):
     client.say("EHLO x.example")
     number = re.search(r"\[([0-9A-Z-]+)\]", send(client, "x@elsewhere.example", MESSAGE)).group(1)
     relay.sink.wait(1)
-    for _ in range(100):
-        told = relay.postern("why", number, status=0).stdout
-        if "delivered" in told:
-            break
+    wait_for(lambda: "delivered" in relay.postern("why", number, status=0).stdout)
+    told = relay.postern("why", number, status=0).stdout
     assert "delivered" in told and f"127.0.0.1]:{relay.sink.port}" in told.replace("127.0.0.1:", "127.0.0.1]:") and "accepted" in told
 
 
@@ -111,10 +112,10 @@ def test_log_lists_decisions_and_follows(relay):
     assert "refused" in listed and "127.0.0.2" in listed
     following = subprocess.Popen([POSTERN, "-c", relay.config, "--json", "log", "-f"], stdout=subprocess.PIPE, text=True)
     try:
-        import threading
-        import time
-        time.sleep(0.5)
-        threading.Timer(0.1, refuse_one, [relay]).start()
+        end = time.monotonic() + 60
+        while not select.select([following.stdout], [], [], 0.3)[0]:  # it may not follow yet
+            assert time.monotonic() < end
+            refuse_one(relay)
         line = json.loads(following.stdout.readline())
         assert line["decision"] == "refuse"
     finally:

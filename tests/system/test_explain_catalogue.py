@@ -44,7 +44,7 @@ WORDLESS = [
 
 
 def explain(text):
-    made = subprocess.run([POSTERN, "explain", "--json", "--", text], capture_output=True, timeout=60, check=True)
+    made = subprocess.run([POSTERN, "explain", "--json", "--", text], capture_output=True, timeout=120, check=True)
     return json.loads(made.stdout.decode().splitlines()[0])
 
 

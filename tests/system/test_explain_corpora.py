@@ -240,7 +240,7 @@ def test_which_entries_were_never_the_answer():
     if not FIRED:
         pytest.skip("no collection was read in this run")
     made = subprocess.run([os.path.join(os.path.dirname(POSTERN), "..", "explain", "explain_fired")],
-                          input="\n".join(sorted(FIRED)) + "\n", capture_output=True, text=True, check=True, timeout=60)
+                          input="\n".join(sorted(FIRED)) + "\n", capture_output=True, text=True, check=True, timeout=120)
     never = made.stdout.split()
     files = sorted({entry.split(":")[0] for entry in never})
     for file in files:

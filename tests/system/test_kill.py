@@ -10,6 +10,7 @@ import time
 
 from conftest import RELAY, TORTURE, Client
 from rounds import SEED, Progress, share
+from test_audit import wait_for
 
 ROUNDS = share(int(os.environ.get("POSTERN_ROUNDS", 1000 if TORTURE else 6)))
 JUDGED_EVERY = 25  # rounds: a long run that is broken off has proved what it said last
@@ -101,10 +102,11 @@ def test_every_message_answered_250_arrives_and_none_is_damaged(daemon, sink):
         for load in loads:
             load.start()
         time.sleep(rng.uniform(0.2, 1.2))
+        wait_for(lambda: sum(len(load.acknowledged) for load in loads) > 1)
         server.kill()
         for load in loads:
             load.stopping = True
-            load.join(10)
+            load.join(90)
             acknowledged += load.acknowledged
         server.start()
         wait_while_it_moves(to, lambda: len(to.messages) + BACKLOG > len(acknowledged))

@@ -28,7 +28,7 @@ def test_a_mistake_is_answered_as_the_page_says(tmp_path, name):
     lines, said = SECTIONS[name]
     file = tmp_path / "postern.conf"
     file.write_text(BEGINNING + lines)
-    ran = subprocess.run([POSTERN, "check", str(file), "--json"], capture_output=True, text=True, timeout=30)
+    ran = subprocess.run([POSTERN, "check", str(file), "--json"], capture_output=True, text=True, timeout=120)
     told = json.loads(ran.stdout)
     errors = [one for one in told["complaints"] if one["severity"] == "error"]
     if said == "good":

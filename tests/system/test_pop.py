@@ -29,7 +29,7 @@ def need_program(name):
 
 
 def deliver(server, to, count=1, text="hello"):
-    with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
         for i in range(count):
             client.sendmail("friend@far.example", to, f"From: friend@far.example\r\nSubject: {text} {i}\r\n\r\n.{text} {i}\r\n")
 
@@ -62,7 +62,7 @@ def test_what_smtp_delivers_poplib_reads_and_deletes(server):
 
 
 def test_a_password_is_not_taken_in_the_clear(server):
-    client = poplib.POP3("127.0.0.1", port_of(server, "pop3"), timeout=20)
+    client = poplib.POP3("127.0.0.1", port_of(server, "pop3"), timeout=60)
     assert "STLS" in client.capa() and "USER" not in client.capa() and "SASL" not in client.capa()
     for command in (lambda: client.user(ALICE), lambda: client._shortcmd("AUTH PLAIN AGEAYg=="),
                     lambda: client.apop(ALICE, "x"), lambda: client.stat()):
@@ -107,7 +107,7 @@ def held_by(pid):
 
 
 def connect(server, service):
-    raw = socket.create_connection(("127.0.0.1", port_of(server, service)), timeout=30)
+    raw = socket.create_connection(("127.0.0.1", port_of(server, service)), timeout=60)
     client = CONTEXT.wrap_socket(raw) if service == "pop3s" else raw
     assert client.recv(200).startswith(b"+OK")
     client.sendall(b"CAPA\r\n")
@@ -130,7 +130,7 @@ def test_idle_sessions_hold_little(daemon, service, sessions, most):
     before = held_by(pid)
     clients = [connect(server, service) for _ in range(sessions)]
     settled(server, sessions)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while held_by(pid) - before >= most * sessions and time.monotonic() < end:
         time.sleep(0.2)  # stacks are trimmed when a session has waited for a while
     assert held_by(pid) - before < most * sessions
@@ -139,7 +139,7 @@ def test_idle_sessions_hold_little(daemon, service, sessions, most):
 
 
 def settled(server, sessions):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while len([s for s in server.json("sessions") if s["listener"].startswith("pop3")]) != sessions:
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -154,7 +154,7 @@ def test_curl_reads(server):
                       (f"pop3s://127.0.0.1:{port_of(server, 'pop3s')}/2", [])):
         for auth in ([], ["--login-options", "AUTH=PLAIN"], ["--login-options", "AUTH=LOGIN"]):
             got = subprocess.run(["curl", "-sk", *more, *auth, "-u", f"{ALICE}:{PASSWORD}", url], capture_output=True,
-                                 timeout=30)
+                                 timeout=120)
             assert got.returncode == 0 and got.stdout == WIRE % 1, got
 
 
@@ -167,7 +167,7 @@ def test_fetchmail_reads_and_deletes(server, peers, tmp_path):
                   f'ssl no sslcertck no rewrite mda "cat >>{got}"\n')
     rc.chmod(0o600)
     ran = subprocess.run([program, "-f", rc, "--pidfile", tmp_path / "pid", "-v"], capture_output=True, text=True,
-                         timeout=60, env={**os.environ, "HOME": str(tmp_path)})
+                         timeout=120, env={**os.environ, "HOME": str(tmp_path)})
     assert ran.returncode == 0, ran.stdout + ran.stderr
     text = got.read_text()
     assert all(f"Subject: n {i}" in text for i in range(3)) and text.count("\n.dot") == 3
@@ -183,13 +183,13 @@ def test_mpop_reads_and_keeps(server, tmp_path):
     words = ["mpop", "--host=127.0.0.1", f"--port={port_of(server, 'pop3')}", f"--user={ALICE}",
              f"--passwordeval=echo {PASSWORD}", "--tls=on", "--tls-starttls=on", "--tls-certcheck=off", "--keep=on",
              f"--delivery=maildir,{box}", f"--uidls-file={tmp_path}/uidls", "--auth=scram-sha-256"]
-    ran = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=120)
     if "scram" in ran.stderr.lower():  # built without GNU SASL
         words[-1] = "--auth=plain"
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert len(list((box / "new").iterdir())) == 3
-    again = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    again = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert again.returncode == 0 and len(list((box / "new").iterdir())) == 3  # UIDL: nothing is new
     assert len(server.mails(ALICE)) == 3
 
@@ -207,7 +207,7 @@ def test_mutt_reads(server, tmp_path):
                                 "-e", f"push '<copy-message><kill-line>{saved}<enter><exit>'"], stdin=slave, stdout=slave,
                                stderr=slave, env={**os.environ, "TERM": "xterm", "HOME": str(tmp_path)})
     os.close(slave)
-    end, screen = time.monotonic() + 60, b""
+    end, screen = time.monotonic() + 120, b""
     while process.poll() is None and not is_in(saved, "Subject: n 0") and time.monotonic() < end:
         if select.select([master], [], [], 0.2)[0]:
             try:
@@ -243,7 +243,7 @@ def test_a_client_that_is_cut_off_gives_the_mailbox_back(server):
     first = poplib_at(server, ALICE)
     first.sock.close()
     first.file.close()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             poplib_at(server, ALICE).quit()
@@ -258,7 +258,7 @@ def test_delivery_and_reading_at_once(server):
     sent, seen = 60, []
     thread = threading.Thread(target=deliver, args=(server, ALICE, sent))
     thread.start()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while len(seen) < sent and time.monotonic() < end:
         client = poplib_at(server, ALICE)
         for number in range(1, client.stat()[0] + 1):
@@ -345,8 +345,8 @@ def closes_within(port, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        except ConnectionRefusedError:
             return True
         time.sleep(0.05)
     return False
@@ -362,7 +362,7 @@ def test_a_reload_opens_and_closes_listeners_and_sessions_go_on(server):
     server.postern("reload", status=0)
     assert client.noop().startswith(b"+OK")
     client.quit()
-    assert closes_within(old, 10)  # the role is told when the reload is answered; a busy machine takes a moment
+    assert closes_within(old, 60)  # the role is told when the reload is answered; a busy machine takes a moment
     poplib_at(server, ALICE).quit()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import Client, need
 from pop import CONTEXT, port_of
+from test_audit import wait_for
 
 BALANCED = """
 listen smtp "127.0.0.1:0" proxy from balancer
@@ -103,7 +104,7 @@ def test_the_header_comes_in_pieces_and_before_tls(balanced):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for form in (text, binary):
-        raw = socket.create_connection(("127.0.0.1", port), timeout=20)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=60)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for octet in form("192.0.2.7"):
             raw.send(bytes([octet]))
@@ -132,13 +133,13 @@ def test_a_balancer_in_front_of_pop_speaks_for_its_clients(daemon):
     other = connect(port, binary("198.51.100.1"))
     assert other.lines.readline().startswith(b"+OK ")
     assert connect(port, b"CAPA\r\n").lines.readline() == b"-ERR [SYS/TEMP] no PROXY header\r\n"
-    raw = socket.create_connection(("127.0.0.1", tls), timeout=20)
+    raw = socket.create_connection(("127.0.0.1", tls), timeout=60)
     for octet in binary("2001:db8::7"):
         raw.send(bytes([octet]))
     with CONTEXT.wrap_socket(raw) as client:
         assert client.recv(200).startswith(b"+OK ")
-        shown = {s["client"] for s in server.json("sessions") if s["listener"].startswith("pop3")}
-        assert shown == {"203.0.113.9", "198.51.100.1", "2001:db8::7"}
+        wait_for(lambda: {s["client"] for s in server.json("sessions") if s["listener"].startswith("pop3")} ==
+                 {"203.0.113.9", "198.51.100.1", "2001:db8::7"})
     pop = next(r["status"] for r in server.json("status")[0]["roles"] if r["role"] == "pop")
     assert pop["turned_away"] == 3
 

@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import smtplib
-import socket
 import subprocess
 import time
 
 import pytest
 
-from conftest import RELAY, Client
+from conftest import RELAY, Client, dead_port
 
 BODY = b"Subject: the subject\r\nFrom: a@ours.example\r\n\r\nbody\r\n"
 
@@ -32,7 +31,7 @@ def at_first(reply, usual):
     return lambda line, number: answers.pop() if answers else usual
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
@@ -76,9 +75,9 @@ def test_the_null_sender_gets_no_bounce(daemon, sink):
     kept = client.say(BODY + b".")
     number = re.search(r"\[([0-9A-Z-]+)\]", kept).group(1)
     assert until(lambda: "bounced" in server.postern("why", number).stdout)
-    time.sleep(0.5)
+    assert until(lambda: server.json("queue") == [])
+    time.sleep(0.5)  # none comes
     assert os.listdir(os.path.join(server.folder, "mail")) == []
-    assert server.json("queue") == []
 
 
 def test_half_of_the_recipients_are_retried_alone(daemon, sink):
@@ -95,7 +94,8 @@ def test_the_remote_dies_after_the_dot_and_gets_one_more_copy(daemon, sink):
     server = relay_to(daemon, to, "retry for 1 days first after 1 seconds at most 2 seconds\n")
     send(server, ["x@elsewhere.example"])
     assert len(to.wait(1)) == 1
-    time.sleep(2.5)
+    assert until(lambda: server.json("queue") == [])
+    time.sleep(2.5)  # longer than a retry takes
     assert len(to.messages) == 1 and server.json("queue") == []
 
 
@@ -113,7 +113,7 @@ def test_an_administrator_holds_shows_releases_removes_and_bounces(daemon, sink)
     server = relay_to(daemon, to)
     send(server, ["x@elsewhere.example"])
     send(server, ["y@elsewhere.example"])
-    until(lambda: [r["state"] for m in server.json("queue") for r in m["recipients"]] == ["waiting", "waiting"])
+    assert until(lambda: [r["state"] for m in server.json("queue") for r in m["recipients"]] == ["waiting", "waiting"])
     first = [m for m in server.json("queue") if "x@elsewhere.example" in str(m)][0]
     assert "x@elsewhere.example" in server.postern("queue", status=0).stdout
     number = first["id"]
@@ -126,11 +126,11 @@ def test_an_administrator_holds_shows_releases_removes_and_bounces(daemon, sink)
     assert len(to.wait(2)) == 2
     to.answers["MAIL"] = "451 4.3.0 not now"
     send(server, ["z@elsewhere.example"])
-    until(lambda: "451" in str(server.json("queue")))
+    assert until(lambda: "451" in str(server.json("queue")))
     server.postern("queue", "bounce", "--to", "z@elsewhere.example", status=0)
     assert len(server.mails("alice@ours.example", 1)) == 1
     send(server, ["w@elsewhere.example"])
-    until(lambda: [m for m in server.json("queue") if "w@elsewhere.example" in str(m) and "451" in str(m)])
+    assert until(lambda: [m for m in server.json("queue") if "w@elsewhere.example" in str(m) and "451" in str(m)])
     server.postern("queue", "remove", "--to", "w@elsewhere.example", status=0)
     assert until(lambda: server.json("queue") == [])
     assert server.postern("queue", "show", "0000-0000-0000").returncode == 1
@@ -194,7 +194,6 @@ def test_mx_through_a_name_server(daemon, sink, name_server):
     send(server, ["a@good.example", "b@implicit.example"])
     assert sorted(r for _, rs, _ in to.wait(2) for r in rs) == [b"a@good.example", b"b@implicit.example"]
     send(server, ["c@null.example", "d@gone.example", "e@broken.example"])
-    bounces = b"".join(server.mails("alice@ours.example", 1))
     until(lambda: b"gone.example" in b"".join(server.mails("alice@ours.example")) and
           b"null.example" in b"".join(server.mails("alice@ours.example")))
     bounces = b"".join(server.mails("alice@ours.example"))
@@ -209,16 +208,13 @@ def test_via_mx_never_leads_to_loopback_unless_the_domain_is_named(daemon, sink,
                     f'network office 127.0.0.1/32\nrelay for network office\nresolver "127.0.0.1@{name_server}"\n'
                     f"deliver * via mx port {to.port}\n")
     send(server, ["a@implicit.example"])
-    until(lambda: server.mails("alice@ours.example") or server.json("queue"))
-    time.sleep(0.5)
+    assert b"loopback and private addresses are not mailed to" in b"".join(server.mails("alice@ours.example", 1))
     assert to.messages == []
 
 
 def test_a_dead_host_defers_and_says_so(daemon, sink):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    server = daemon(RELAY.replace("{port}", str(port)))
-    send(server, ["x@elsewhere.example"])
-    line = until(lambda: [m for m in server.json("queue") if "refused" in str(m).lower() or "connect" in str(m).lower()])
-    assert line, server.json("queue")
+    with dead_port() as port:
+        server = daemon(RELAY.replace("{port}", str(port)))
+        send(server, ["x@elsewhere.example"])
+        line = until(lambda: [m for m in server.json("queue") if "refused" in str(m).lower() or "connect" in str(m).lower()])
+        assert line, server.json("queue")

@@ -5,6 +5,7 @@ import email
 import email.policy
 import json
 import re
+import time
 
 from conftest import Client, need
 from test_audit import audit, wait_for
@@ -136,7 +137,7 @@ def test_a_kill_before_the_report_loses_nothing(daemon, sink):
         server.kill()
         server.start()
     to.answers["RCPT"] = "250 2.1.5 ok"
-    assert len(to.wait(5, 40)) == 5
+    assert len(to.wait(5)) == 5
     for number in range(5):  # a kill between the report and its result may make it come twice, never not at all
         assert len(server.mails(f"s{number}@ours.example", 1)) >= 1
     wait_for(lambda: server.json("queue") == [])
@@ -150,14 +151,16 @@ def test_equal_refusals_share_a_line_and_every_id_finds_it(daemon, sink):
     client = Client(server.port, "127.0.0.5")
     client.say("EHLO client.example")
     client.say("MAIL FROM:<alice@elsewhere.example>")
+    began = time.monotonic()
     ids = [re.search(r"\[why ([0-9A-Z-]+)\]", client.say("RCPT TO:<x@far.example>")).group(1) for _ in range(60)]
+    took = time.monotonic() - began
     client.close()
 
     def lines():
         return [line for line in server.json("log") if line.get("recipient") == "x@far.example"]
     wait_for(lambda: sum(line.get("repeats", 1) for line in lines()) == 60)
     shared = [line for line in lines() if line.get("repeats")]
-    assert len(lines()) <= 8 and shared, lines()
+    assert len(lines()) <= 8 + 2 * took and shared, lines()  # two a second
     for line in shared:
         assert line["ids"][0] == line["id"] and ids.index(line["ids"][1]) - ids.index(line["id"]) + 1 == line["repeats"]
     for one in (ids[0], ids[1], ids[30], ids[59]):

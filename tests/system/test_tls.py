@@ -15,6 +15,7 @@ import pytest
 
 from conftest import POSTERN, POSTERND, corpus
 from memory import memory_of, role_pid, secrets_of
+from tls_matrix import Server
 
 POLICY = """listen smtp "127.0.0.1:0"
 {tls}
@@ -60,26 +61,20 @@ def relay(daemon, sink, tmp_path):
     return start
 
 
-def s_client(port, *arguments, said="QUIT\r\n", starttls=True):
-    """What s_client prints after it has said `said` and heard the answer."""
-    how = ["-starttls", "smtp"] if starttls else []
-    process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *how, *map(str, arguments)],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    time.sleep(0.5)
-    try:
-        return process.communicate(said, timeout=10)[0]
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.communicate()[0]
+def s_client(port, *arguments):
+    """What s_client prints of a handshake. It is told to quit, by a command of its own, which it takes after that; with
+    -ign_eof the server is, and ends the session."""
+    return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", "smtp", *map(str, arguments)],
+                          input="QUIT\r\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120).stdout
 
 
 def session_of(port):
-    client = smtplib.SMTP("127.0.0.1", port, timeout=10)
+    client = smtplib.SMTP("127.0.0.1", port, timeout=60)
     client.ehlo("client.example")
     return client
 
 
-def wait_for(question, seconds=10):
+def wait_for(question, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = question()
@@ -130,7 +125,7 @@ def test_old_versions_are_refused_and_written_down(relay, version):
     wait_for(lambda: journal_events(made, "tls"))
     line = journal_events(made, "tls")[0]
     assert line["because"] == "unsupported protocol" and line["client"]["ip"] == "127.0.0.1"
-    assert any(entry.get("event") == "tls-failed" for entry in made.lines())
+    wait_for(lambda: any(entry.get("event") == "tls-failed" for entry in made.lines()))
     assert sum(tls["failed"] for tls in edge_tls(made)) == 1
     said = subprocess.run([POSTERN, "-c", made.config, "why", line["id"]], capture_output=True, text=True).stdout
     assert "127.0.0.1: failed, unsupported protocol" in said
@@ -145,9 +140,8 @@ def test_weak_ciphers_are_refused(relay, cipher):
 
 def test_renegotiation_and_compression_are_refused(relay):
     made = relay()
-    answer = s_client(made.port, "-tls1_2", said="R\n")
-    assert "Compression: NONE" in answer
-    assert "no renegotiation" in answer or "alert" in answer
+    assert "Compression: NONE" in s_client(made.port, "-tls1_2")
+    assert Server(f"127.0.0.1:{made.port}", "-starttls", "smtp").renegotiation() in ("no renegotiation", "alert")
 
 
 def test_the_certificate_follows_the_name_asked_for(relay, tmp_path):
@@ -175,10 +169,10 @@ def test_the_certificate_follows_the_name_asked_for(relay, tmp_path):
 def test_a_session_begun_at_one_edge_goes_on_at_any(relay, tmp_path, version):
     made = relay(more="edges 3")
     kept = tmp_path / "session"
-    wait_for(lambda: "New, " in s_client(made.port, version, "-sess_out", kept) and kept.exists())
+    wait_for(lambda: "New, " in s_client(made.port, version, "-ign_eof", "-sess_out", kept) and kept.exists())
     for _ in range(8):
         assert "Reused, " in s_client(made.port, version, "-sess_in", kept)
-    assert sum(tls["resumed"] for tls in edge_tls(made)) == 8
+    wait_for(lambda: sum(tls["resumed"] for tls in edge_tls(made)) == 8)  # the last of them may have gone before the edge
 
 
 def test_clients_send_over_tls_and_it_is_told(relay):
@@ -245,7 +239,7 @@ deliver * via "127.0.0.1:1"
     assert answer(None, "b@example.org") // 100 == 5
 
 
-def test_keys_killed_is_454_and_back_within_a_second(relay):
+def test_keys_killed_is_454_and_back_at_once(relay):
     made = relay()
     open_one = session_of(made.port)
     under_tls = session_of(made.port)
@@ -254,19 +248,20 @@ def test_keys_killed_is_454_and_back_within_a_second(relay):
     pid = role_pid(made, "keys")
     os.kill(pid, signal.SIGSTOP)  # so that the gap can be looked into
     os.kill(pid, signal.SIGKILL)
-    code = None
-    begin = time.monotonic()
-    while time.monotonic() < begin + 5:
+    code, end = None, time.monotonic() + 60
+    while time.monotonic() < end:
         code, words = open_one.docmd("STARTTLS")
         if code == 220:
             break
         assert code == 454 and b"4.7.0" in words
         time.sleep(0.01)
-    assert code == 220 and time.monotonic() - begin < 1.5
+    assert code == 220
+    died = wait_for(lambda: [line["text"] for line in made.lines() if line["event"] == "died"])  # an edge may see it later still
+    assert len(died) == 1 and died[0].startswith("keys") and died[0].endswith("; it is started again"), died  # not "later"
     # Who speaks TLS already notices nothing.
     under_tls.sendmail("a@sender.example", ["b@example.org"], b"From: a@sender.example\r\nSubject: x\r\n\r\nhello\r\n")
     assert len(made.sink.wait(1)) == 1
-    assert "TLSv1.3" in wait_for(lambda: s_client(made.port, "-brief"))
+    wait_for(lambda: "TLSv1.3" in s_client(made.port, "-brief"))
 
 
 def test_keys_killed_again_and_again_loses_nothing(relay):
@@ -300,7 +295,7 @@ def test_a_certificate_replaced_on_disk_is_served_without_a_restart(relay, tmp_p
     new_pem, new_key = make_certificate(tmp_path, "new", hosts=["new.example"])
     os.replace(new_key, key)
     os.replace(new_pem, pem)
-    wait_for(lambda: "CN = new.example" in s_client(made.port, "-brief"), 30)
+    wait_for(lambda: "CN = new.example" in s_client(made.port, "-brief"))
     waiting.starttls(context=ssl._create_unverified_context())
     waiting.ehlo("client.example")
     assert waiting.noop()[0] == 250
@@ -342,7 +337,7 @@ def test_missing_files_are_complaints_with_their_place(daemon, tmp_path):
 def converse(port, pre_tls, cut=None):
     """Says each of `pre_tls` (the last cut in two at `cut`), then begins TLS where that is offered. What comes
     under TLS without having been asked for; None: there is no TLS."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=5)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.recv(4096)
     answer = b""

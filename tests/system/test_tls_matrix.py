@@ -58,7 +58,7 @@ def test_nmap_finds_nothing_weak(house):
         pytest.skip("nmap is missing")
     _, implicit, _ = house
     told = subprocess.run(["nmap", "-Pn", "-n", "-p", implicit, "--script", "+ssl-enum-ciphers", "127.0.0.1"], capture_output=True,
-                          text=True, timeout=120).stdout
+                          text=True, timeout=400).stdout
     if "ssl-enum-ciphers" not in told:
         pytest.skip("this nmap has no ssl-enum-ciphers")
     assert set(re.findall(r"(TLSv1\.\d|SSLv\d):", told)) == {"TLSv1.2", "TLSv1.3"}, told

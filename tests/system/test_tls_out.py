@@ -57,7 +57,7 @@ def send(daemon):
     return send
 
 
-def event(daemon, name, seconds=30):
+def event(daemon, name, seconds=90):
     end = time.monotonic() + seconds
     while True:
         lines = [line for line in daemon.json("log") if line.get("event") in ("delivered", "deferred", "bounced")]
@@ -216,7 +216,7 @@ tls trust "{authority.root}"
     event(started, "delivered")
     event(started, "deferred")
     to.wait(3)
-    time.sleep(0.5)
+    time.sleep(0.5)  # no more comes
     assert [b"may" in body for _, _, body in to.messages] == [True] * 3
 
 
@@ -239,9 +239,8 @@ def test_postfix_takes_mail_over_verified_tls(daemon, peers, authority, names, e
         told = event(started, event_name)
         if event_name == "delivered":
             assert told["tls"]["verified"] and told["reply"].startswith("250 2.0.0 Ok: queued as ")
-            assert "TLS connection established from localhost" in server.words()
-            end = time.monotonic() + 20
-            while not any(int(size) > 3100000 for size in re.findall(r"size=(\d+)", server.words())):
+            end = time.monotonic() + 60
+            while "TLS connection established from localhost" not in server.words() or not any(int(size) > 3100000 for size in re.findall(r"size=(\d+)", server.words())):
                 assert time.monotonic() < end, server.words()[-3000:]
                 time.sleep(0.2)
             assert len([line for line in started.json("log") if line.get("event") == "deferred"]) == 0
@@ -304,7 +303,7 @@ postmaster "postmaster@d0.example"
     with smtplib.SMTP("127.0.0.1", started.port) as client:
         for domain in fakes:
             client.sendmail("a@office.example", [f"b@{domain}"], b"From: a@office.example\r\n\r\nhello\r\n")
-    wanted, end = {f"b@{domain}" for domain in fakes}, time.monotonic() + 40
+    wanted, end = {f"b@{domain}" for domain in fakes}, time.monotonic() + 120
     while True:
         lines = [line for line in started.json("log") if line.get("event") in ("deferred", "bounced", "delivered")]
         if wanted <= {line["recipient"] for line in lines}:

@@ -33,7 +33,7 @@ def ask(tmp_path):
     def run(*words, status=None, more="", text=POLICY, name="postern.conf"):
         path = tmp_path / name
         path.write_text(text.replace("{folder}", str(tmp_path)) + more)
-        ran = subprocess.run([POSTERN, "-c", str(path), *words], capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        ran = subprocess.run([POSTERN, "-c", str(path), *words], capture_output=True, text=True, timeout=120, cwd=tmp_path,
                              stdin=subprocess.DEVNULL)
         if status is not None:
             assert ran.returncode == status, f"{words}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
@@ -137,7 +137,6 @@ def test_replay_tells_what_another_configuration_would_have_done(daemon, sink):
     stranger(server, "x@elsewhere.example")
     stranger(server, "in@ours.example")
     submit(session(server), ["y@elsewhere.example"])
-    time.sleep(1.2)
     wait_for(lambda: "3 unchanged, 0 changed" in server.postern("replay").stdout)
     wider = os.path.join(server.folder, "wider.conf")
     with open(wider, "w") as file:
@@ -164,7 +163,7 @@ def test_shadow_tells_it_live(daemon, sink):
     process = subprocess.Popen([POSTERN, "-c", server.config, "shadow", wider], stdout=subprocess.PIPE, text=True,
                                stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         line = ""
         while "x@elsewhere.example" not in line and time.monotonic() < end:
             stranger(server, "x@elsewhere.example")
@@ -173,7 +172,7 @@ def test_shadow_tells_it_live(daemon, sink):
         assert "x@elsewhere.example" in line and "now accept" in line
         process.send_signal(signal.SIGINT)
         assert "changed" in process.stdout.read()
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
     finally:
         process.kill()
 
@@ -192,6 +191,6 @@ def test_limits_shows_the_counters(daemon, sink):
     server = daemon(RELAY.replace("{port}", str(sink().port)) + "limit network office 5 messages per hour\n")
     for _ in range(3):
         submit(session(server), ["y@elsewhere.example"])
-    wait_for(lambda: server.json("limits")[0]["used"] == 3)
+    wait_for(lambda: [line["used"] for line in server.json("limits")] == [3])
     assert "3 of 5" in server.postern("limits", "127.0.0.1", status=0).stdout
     assert server.postern("limits", "192.0.2.9", status=0).stdout == "nothing is counted at the moment\n"

@@ -36,6 +36,10 @@ def check(server):
     assert "no account" in server.postern("who", "--sends-as", "ceo@other.example", status=1).stdout
 
 
+def owners(server, address):
+    return json.loads(server.postern("who", "--sends-as", address, "--json", status=0).stdout)["owners"]
+
+
 def test_the_running_daemon_is_asked(server):
     check(server)
     user(server, "disown", ALICE, "*@shop.example")
@@ -45,6 +49,21 @@ def test_the_running_daemon_is_asked(server):
 def test_without_a_daemon_the_database_is_read(server):
     assert server.stop() == 0
     check(server)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_who_tells_the_limits_that_an_account_has_of_its_own(server, running):
+    user(server, "limit", ALICE, "500 recipients per 1 days", "60 messages per 600 seconds")
+    user(server, "disable", "bob@ours.example")
+    if not running:
+        assert server.stop() == 0
+    assert owners(server, ALICE) == [{"kind": "account", "name": ALICE, "sender": "yes", "author": "yes", "disabled": False,
+        "limits": ["60 messages per 10 minutes", "500 recipients per day"]}]
+    assert [(owner["disabled"], owner["limits"]) for owner in owners(server, "info@ours.example")] == [(True, [])]
+    told = server.postern("who", "--sends-as", ALICE, status=0).stdout
+    assert f"  account     {ALICE}  at most 60 messages per 10 minutes, 500 recipients per day\n" in told
+    told = server.postern("who", "--sends-as", "info@ours.example", status=0).stdout
+    assert "  account     bob@ours.example  disabled\n" in told
 
 
 def test_what_cannot_be_read_is_unknown(daemon):
@@ -83,6 +102,7 @@ def test_a_plain_file_is_read_with_a_daemon_and_without(daemon, tmp_path, runnin
     assert taken["possible"] == ["accept"] and "limits" not in taken["facts"], taken
     told = json.loads(started.postern("who", "--sends-as", "bob@ours.example", "--json", status=0).stdout)
     assert told["accounts_known"] and [owner["name"] for owner in told["owners"]] == ["bob"]
+    assert owners(started, "x@shop.example")[0]["limits"] == ["1 recipients per day"]
     listed = [json.loads(line) for line in user(started, "list", "--json").splitlines()]
     assert [account["login"] for account in listed] == [ALICE, "bob"] and listed[0]["limits"] == ["1 recipients per day"]
     assert json.loads(user(started, "show", "bob", "--json"))["owns"] == ["info@ours.example"]

@@ -31,7 +31,7 @@ class Server:
 
     def ask(self, *options, said=""):
         ran = subprocess.run(["openssl", "s_client", "-connect", self.place, *self.starttls, *options], input=said,
-                             capture_output=True, text=True, errors="replace", timeout=60)
+                             capture_output=True, text=True, errors="replace", timeout=120)
         return ran.stdout + ran.stderr
 
     def takes(self, *options):
@@ -50,22 +50,23 @@ class Server:
             self.ask(version, "-ign_eof", "-sess_out", file, said="QUIT\r\n")
             return "Reused, " in self.ask(version, "-ign_eof", "-sess_in", file, said="QUIT\r\n")
 
-    def renegotiates(self):
-        """s_client's command R, and what becomes of it; it would go on after that for ever."""
+    def renegotiation(self):
+        """s_client's command R, and what becomes of it; it would go on after that for ever. "" if nothing does."""
         with subprocess.Popen(["openssl", "s_client", "-connect", self.place, *self.starttls, "-tls1_2"], text=True, errors="replace",
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
-            end = threading.Timer(20, client.kill)
+            end = threading.Timer(60, client.kill)
             end.start()
             client.stdin.write("R\n")
             client.stdin.flush()
-            asked = False
+            asked, outcome = False, ""
             for line in client.stdout:
                 asked = asked or "RENEGOTIATING" in line
-                if asked and ("no renegotiation" in line or "alert" in line or "verify return" in line):
+                outcome = asked and next((words for words in ("no renegotiation", "alert", "verify return") if words in line), "")
+                if outcome:
                     break
             end.cancel()
             client.kill()
-        return asked and "verify return" in line
+        return outcome
 
     def matrix(self):
         """Rows of (what, outcome)."""
@@ -83,7 +84,7 @@ class Server:
         yield "heartbeat", "heartbeat" in answer.lower()
         yield "secure renegotiation is told of", "Secure Renegotiation IS supported" in answer
         yield "extended master secret", "Extended master secret: yes" in answer
-        yield "renegotiation by the client", self.renegotiates()
+        yield "renegotiation by the client", self.renegotiation() not in ("no renegotiation", "alert")
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"NOOP\r\n")
             file.flush()
