@@ -155,8 +155,8 @@ def main():
     print(f"{title}; pieces of some {sum(PARTS[name].minutes for name in names)} min in all", flush=True)
     if not run.before[True]:
         print("no networks and mounts of their own here (root, unshare and ip are needed): they may meet at ports", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell ignores the first for what it starts in the background
+        signal.signal(number, signal.default_int_handler)
     try:
         run.work()
     except KeyboardInterrupt:
