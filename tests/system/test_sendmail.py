@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import shutil
 import smtplib
 import socket
 import subprocess
@@ -47,11 +48,12 @@ class Host:
         with open(os.path.join(folder, "known"), "w") as file:
             file.write("alice\n")
         self.socket = os.path.join(folder, "sendmail.sock")
+        self.program = shutil.copy(PROGRAM, folder)  # another user may be unable to reach the build folder
         self.daemon.start()
 
     def run(self, *words, raw=None, status=EX_OK, user=None):
         raw = MESSAGE % (user or me()).encode() if raw is None else raw
-        done = subprocess.run([PROGRAM, "--socket", self.socket, *words], input=raw, capture_output=True, timeout=120,
+        done = subprocess.run([self.program, "--socket", self.socket, *words], input=raw, capture_output=True, timeout=120,
                               user=user, env={})
         assert done.returncode == status, (words, done.returncode, done.stderr)
         return done.stderr.decode()
