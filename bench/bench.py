@@ -28,6 +28,11 @@ TOOLS = ["load", "sink", "handshake", "libslow_flush.so"]
 QUICK = 0.1  # of the messages and refusals
 PAIR = ["Postern", "Postfix"]
 LONG = 480  # seconds
+NETWORK = {  # settings of the name space (README.md, "Settings")
+    "ipv4/tcp_congestion_control": "reno",
+    "ipv4/ip_local_port_range": "16384 65535",
+    "core/somaxconn": 8192,
+}
 PARTS = {"relay": rounds.relays, "refuse": rounds.refusals, "handshake": rounds.handshakes, "big": space.big,
          "idle": space.idle, "slow": slow.clients, "flush": flush.slow_flushes}
 OWN_PARTS = {"decide": rounds.decisions, "apart": apart.isolation, "flood": flood.sign_ins}
@@ -201,8 +206,8 @@ def enter_namespaces():
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         return
     os.environ["POSTERN_BENCH_INSIDE"] = "1"
-    prepare = "ip link set lo up; echo reno >/proc/sys/net/ipv4/tcp_congestion_control; echo 16384 65535 >/proc/sys/net/ipv4/ip_local_port_range; " \
-              "echo 8192 >/proc/sys/net/core/somaxconn; exec \"$@\""
+    writes = "".join(f"echo {value} >/proc/sys/net/{name}; " for name, value in NETWORK.items())
+    prepare = f'ip link set lo up; {writes}exec "$@"'
     os.execvp(inside[0], [*inside, "sh", "-c", prepare, "sh", sys.executable, *sys.argv])
 
 
