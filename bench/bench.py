@@ -33,7 +33,7 @@ NETWORK = {  # settings of the name space (README.md, "Settings")
     "ipv4/ip_local_port_range": "16384 65535",
     "core/somaxconn": 8192,
 }
-PARTS = {"relay": rounds.relays, "refuse": rounds.refusals, "handshake": rounds.handshakes, "big": space.big,
+PARTS = {"relay": rounds.relays, "refuse": rounds.refusals, "crowd": rounds.crowd, "handshake": rounds.handshakes, "big": space.big,
          "idle": space.idle, "slow": slow.clients, "flush": flush.slow_flushes}
 OWN_PARTS = {"decide": rounds.decisions, "apart": apart.isolation, "flood": flood.sign_ins}
 
@@ -94,9 +94,9 @@ class Bench:
             self.rows.append({"round": name, "figure": figure, "values": values, "more_is_better": more_is_better,
                               "of_machine": of_machine})
 
-    def restart(self, **how):
-        """All servers of the moment anew; one that does not come is left out."""
-        for server in list(self.servers):
+    def restart(self, servers=None, **how):
+        """These, or all servers of the moment, anew; one that does not come is left out."""
+        for server in list(self.servers if servers is None else servers):
             server.stop()
             try:
                 server.start(self.sink.port, **how)
@@ -110,6 +110,8 @@ class Bench:
         server = None
         try:
             server = kind(self.asked.build, self.folder, self.disk)
+            if kind is Postern:
+                server.edges = self.asked.edges
             server.start(self.sink.port)
             self.servers.append(server)
             self.versions.append(server.version())
@@ -241,6 +243,7 @@ def options():
     asked.add_argument("--rounds", type=int, default=0, help="of which the best counts (5 of ours and Postfix's, 2 of others)")
     asked.add_argument("--quick", action="store_true", help="small counts, one round, without the other servers unless --with: rough figures")
     asked.add_argument("--disk", choices=["here", "loop"], default="here", help="the build folder's, or a loop device")
+    asked.add_argument("--edges", type=int, default=0, help="Postern's, instead of as many as it chooses itself")
     asked.add_argument("--with", dest="more", type=lambda words: named(words, KINDS), default=[], metavar="NAME,...",
                        help="also exim, opensmtpd, haraka")
     asked.add_argument("--all", action="store_true", help="with all of them")
@@ -253,8 +256,8 @@ def options():
     asked.build = os.path.abspath(asked.build)
     wanted = list(KINDS) if asked.all and not asked.quick else [*PAIR, *asked.more]
     asked.servers = [name for name in wanted if name not in asked.without]
-    if asked.keep and (asked.quick or len(asked.only) < len(parts) or "Postern" not in asked.servers):
-        sys.exit("bench: --keep wants a whole run, not --quick, --only or --without Postern")
+    if asked.keep and (asked.quick or asked.edges or len(asked.only) < len(parts) or "Postern" not in asked.servers):
+        sys.exit("bench: --keep wants a whole run, not --quick, --edges, --only or --without Postern")
     return asked
 
 
@@ -267,6 +270,7 @@ def build_tools(asked):
 
 def command_of(asked):
     given = (["--quick"] if asked.quick else []) + (["--disk", asked.disk] if asked.disk != "here" else [])
+    given += ["--edges", str(asked.edges)] if asked.edges else []
     given += [] if asked.servers == list(KINDS) else ["--without", ",".join(name for name in KINDS if name not in asked.servers)]
     return f"make bench ARGS=\"{' '.join(given)}\"" if given else "make bench"
 

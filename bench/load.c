@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An SMTP load generator: one thread, epoll, no library. Prints one line of JSON. README.md says
- * what each mode measures; `reply_rows` below is the conversation. */
+/* An SMTP load generator: epoll, no library, one thread, or some processes that share the sessions.
+ * Prints one line of JSON. README.md says what each mode measures; `reply_rows` below is the
+ * conversation. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -12,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +27,7 @@ enum {
 	LINE = 78,
 	BLOCK = 840 * LINE, /* of a large body: what is sent stays in the processor's cache */
 	PIECES = 16,        /* of one call */
+	WORKERS = 64,
 };
 enum { NO_MESSAGE = -1, EVENTS = 256, REDIAL_MS = 20, DIALS_IN_THE_AIR = 4, LINGER_MS = 100 };
 
@@ -46,7 +50,7 @@ static struct {
 	const char *address, *source, *from, *to;
 	uint16_t port;
 	bool pipelined, each_another;
-	int sessions, seconds;
+	int sessions, seconds, workers;
 	int64_t count, per_connection, first_id;
 	int64_t rate; /* connections begun a second, evenly; 0: as fast as may be */
 	size_t size;
@@ -55,21 +59,28 @@ static struct {
 	.to = "sink@elsewhere.example",
 	.sessions = 20,
 	.seconds = 300,
+	.workers = 1,
 	.count = 1000,
 	.size = 5120};
 
+/* What came of a run, or of a worker's part of it. */
+struct result {
+	uint64_t began, last; /* µs; the first connect, the last answer counted */
+	int64_t finished, unknown, unexpected, broken, connections;
+	char surprise[200]; /* the first unexpected reply */
+};
+
 static struct {
 	int epoll, open, waiting;
-	uint64_t began, last; /* µs; the first connect, the last answer counted */
-	int64_t dialled;      /* of those that come at a rate */
-	int64_t next_id, finished, unknown, unexpected, broken, connections;
+	int64_t dialled; /* of those that come at a rate */
+	int64_t next_id;
 	int64_t *again; /* ids to try again: refused or lost before the dot */
 	size_t again_count;
+	struct result sum;
 	uint32_t *took; /* µs, of each one finished */
 	char *body;     /* its end, behind so many blocks that are all the same */
 	char block[BLOCK];
 	size_t blocks_len, body_len;
-	char surprise[200]; /* the first unexpected reply */
 } run;
 static volatile sig_atomic_t stopped;
 
@@ -222,7 +233,7 @@ static void dial(struct session *session)
 	}
 	inet_pton(AF_INET, wanted.address, &address.sin_addr);
 	run.open++;
-	run.connections++;
+	run.sum.connections++;
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS)
 		watch(session, EPOLLIN);
 	else
@@ -237,7 +248,7 @@ static void dial_next(struct session *session)
 		return;
 	}
 	int64_t turn = run.dialled++;
-	redial_at(session, run.began + (uint64_t)(turn * 1000000 / wanted.rate));
+	redial_at(session, run.sum.began + (uint64_t)(turn * 1000000 / wanted.rate));
 }
 
 /* What was in hand is tried again, unless its dot was sent: then nobody knows. */
@@ -246,7 +257,7 @@ static void put_back(struct session *session)
 	if (session->id == NO_MESSAGE)
 		return;
 	if (session->step == DOT)
-		run.unknown++;
+		run.sum.unknown++;
 	else
 		run.again[run.again_count++] = session->id;
 	session->id = NO_MESSAGE;
@@ -258,9 +269,9 @@ static void hang_up(struct session *session, bool broken)
 	close(session->fd);
 	session->fd = -1;
 	run.open--;
-	run.broken += broken;
+	run.sum.broken += broken;
 	if (broken && wanted.mode == IDLE)
-		run.finished -= session->step == HOLD;
+		run.sum.finished -= session->step == HOLD;
 	if (!more())
 		return;
 	if (broken)
@@ -321,8 +332,8 @@ static void hello_answered(struct session *session)
 		return;
 	}
 	session->step = HOLD;
-	run.finished++;
-	run.last = now();
+	run.sum.finished++;
+	run.sum.last = now();
 }
 
 static void mail_answered(struct session *session)
@@ -334,8 +345,8 @@ static void mail_answered(struct session *session)
 
 static void finish(struct session *session)
 {
-	run.last = now();
-	run.took[run.finished++] = (uint32_t)(run.last - session->begun);
+	run.sum.last = now();
+	run.took[run.sum.finished++] = (uint32_t)(run.sum.last - session->begun);
 	session->id = NO_MESSAGE;
 	session->done++;
 }
@@ -392,9 +403,9 @@ static const struct reply_row {
 
 static void surprised(const char *line)
 {
-	run.unexpected++;
-	if (!run.surprise[0])
-		snprintf(run.surprise, sizeof run.surprise, "%.190s", line);
+	run.sum.unexpected++;
+	if (!run.sum.surprise[0])
+		snprintf(run.sum.surprise, sizeof run.sum.surprise, "%.190s", line);
 }
 
 /* One reply, its last line. False: the session has ended. */
@@ -489,14 +500,14 @@ static void turn(struct session *sessions, int wait_ms)
 
 static bool out_of_time(void)
 {
-	return stopped || now() - run.began > (uint64_t)wanted.seconds * 1000000;
+	return stopped || now() - run.sum.began > (uint64_t)wanted.seconds * 1000000;
 }
 
 static void run_load(struct session *sessions)
 {
 	for (int i = 0; i < wanted.sessions && more(); i++)
 		dial_next(&sessions[i]);
-	while (!out_of_time() && run.finished + run.unknown < wanted.count)
+	while (!out_of_time() && run.sum.finished + run.sum.unknown < wanted.count)
 		turn(sessions, run.waiting == 0 ? 100 : wanted.rate ? 1 : 5);
 	/* The last answers to QUIT. */
 	uint64_t end = now() + LINGER_MS * 1000;
@@ -510,13 +521,13 @@ static void run_idle(struct session *sessions)
 	struct epoll_event input = {.events = EPOLLIN, .data.ptr = &sessions[wanted.sessions]};
 	int opened = 0;
 
-	while (!out_of_time() && run.finished < wanted.sessions) {
-		while (opened < wanted.sessions && opened - run.finished < DIALS_IN_THE_AIR)
+	while (!out_of_time() && run.sum.finished < wanted.sessions) {
+		while (opened < wanted.sessions && opened - run.sum.finished < DIALS_IN_THE_AIR)
 			dial(&sessions[opened++]);
 		turn(sessions, 100);
 	}
-	printf("{\"held\":%lld,\"seconds\":%.3f}\n", (long long)run.finished,
-		(double)(run.last - run.began) / 1e6);
+	printf("{\"held\":%lld,\"seconds\":%.3f}\n", (long long)run.sum.finished,
+		(double)(run.sum.last - run.sum.began) / 1e6);
 	fflush(stdout);
 	sessions[wanted.sessions].fd = -1;
 	if (epoll_ctl(run.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0)
@@ -544,9 +555,9 @@ static int by_size(const void *one, const void *other)
 
 static double took_ms(double part)
 {
-	if (run.finished == 0 || wanted.mode == IDLE)
+	if (run.sum.finished == 0 || wanted.mode == IDLE)
 		return 0;
-	return run.took[(size_t)((double)(run.finished - 1) * part)] / 1000.0;
+	return run.took[(size_t)((double)(run.sum.finished - 1) * part)] / 1000.0;
 }
 
 static double seconds_of(struct timeval time)
@@ -561,22 +572,29 @@ static void print_escaped(const char *text)
 			putchar(*text);
 }
 
-static void report(void)
+static double cpu_of(int whose)
 {
 	struct rusage usage;
-	double seconds = (double)(run.last - run.began) / 1e6;
 
-	getrusage(RUSAGE_SELF, &usage);
+	getrusage(whose, &usage);
+	return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
+static void report(void)
+{
+	double seconds = (double)(run.sum.last - run.sum.began) / 1e6;
+
 	if (wanted.mode != IDLE)
-		qsort(run.took, (size_t)run.finished, sizeof *run.took, by_size);
+		qsort(run.took, (size_t)run.sum.finished, sizeof *run.took, by_size);
 	printf("{\"finished\":%lld,\"seconds\":%.4f,\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
 	       "\"connections\":%lld,\"unknown\":%lld,\"unexpected\":%lld,\"broken\":%lld,"
 	       "\"cpu\":%.4f,\"began\":%.6f,\"surprise\":\"",
-		(long long)run.finished, seconds, seconds > 0 ? (double)run.finished / seconds : 0,
-		took_ms(0.5), took_ms(0.99), (long long)run.connections, (long long)run.unknown,
-		(long long)run.unexpected, (long long)run.broken,
-		seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime), (double)run.began / 1e6);
-	print_escaped(run.surprise);
+		(long long)run.sum.finished, seconds,
+		seconds > 0 ? (double)run.sum.finished / seconds : 0, took_ms(0.5), took_ms(0.99),
+		(long long)run.sum.connections, (long long)run.sum.unknown,
+		(long long)run.sum.unexpected, (long long)run.sum.broken,
+		cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN), (double)run.sum.began / 1e6);
+	print_escaped(run.sum.surprise);
 	printf("\"}\n");
 }
 
@@ -588,6 +606,7 @@ static void usage(void)
 	      "  -a ADDRESS   where the server listens (127.0.0.1)\n"
 	      "  -b ADDRESS   where to come from\n"
 	      "  -c NUMBER    sessions at a time (20)\n"
+	      "  -w NUMBER    processes that share them (1)\n"
 	      "  -n NUMBER    messages or refusals in all (1000)\n"
 	      "  -m NUMBER    of them on one connection (no end)\n"
 	      "  -s BYTES     of a message's body (5120)\n"
@@ -621,6 +640,7 @@ static void take_option(int option, const char *value)
 	switch (option) {
 	case 'a': wanted.address = value; break;
 	case 'b': wanted.source = value; break;
+	case 'w': wanted.workers = (int)number(value, 1, WORKERS); break;
 	case 'c': wanted.sessions = (int)number(value, 1, 100000); break;
 	case 'n': wanted.count = number(value, 1, 100000000); break;
 	case 'm': wanted.per_connection = number(value, 0, INT32_MAX); break;
@@ -647,7 +667,7 @@ static void read_options(int count, char **arguments)
 	if (count < 2 || mode == 3)
 		usage();
 	wanted.mode = (enum mode)mode;
-	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:n:m:s:Pf:t:ui:p:r:T:")) != -1;)
+	for (int o; (o = getopt(count - 1, arguments + 1, "a:b:c:w:n:m:s:Pf:t:ui:p:r:T:")) != -1;)
 		take_option(o, optarg);
 	if (wanted.port == 0 || optind < count - 1)
 		usage();
@@ -655,6 +675,12 @@ static void read_options(int count, char **arguments)
 		wanted.count = wanted.sessions;
 	if (wanted.rate > 0)
 		wanted.per_connection = 1;
+	if (wanted.workers > wanted.sessions || wanted.workers > wanted.count ||
+		(wanted.rate > 0 && wanted.workers > wanted.rate) ||
+		(wanted.workers > 1 && wanted.mode == IDLE)) {
+		fprintf(stderr, "load: too little to do for %d processes\n", wanted.workers);
+		exit(2);
+	}
 }
 
 /* Lines of 76 letters, none begins with a dot. */
@@ -682,29 +708,121 @@ static void make_body(void)
 	memcpy(run.body + rest, end, sizeof end - 1);
 }
 
-int main(int count, char **arguments)
+/* Alone, or as a worker with its part of everything: `run.took` is that part's. */
+static void work(void)
 {
-	read_options(count, arguments);
-	make_body();
 	struct session *sessions = calloc((size_t)wanted.sessions + 1, sizeof *sessions);
-	run.took = calloc((size_t)wanted.count, sizeof *run.took);
+
 	run.again = calloc((size_t)wanted.sessions, sizeof *run.again);
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (!sessions || !run.took || !run.again || run.epoll < 0)
+	if (!sessions || !run.again || run.epoll < 0)
 		die("load");
 	for (int i = 0; i < wanted.sessions; i++)
 		sessions[i].fd = -1;
-	sigaction(SIGTERM, &(struct sigaction){.sa_handler = stop}, NULL);
-	sigaction(SIGINT, &(struct sigaction){.sa_handler = stop}, NULL);
-	run.began = run.last = now();
+	run.sum.began = run.sum.last = now();
 	if (wanted.mode == IDLE)
 		run_idle(sessions);
 	else
 		run_load(sessions);
-	report();
-	free(run.body);
-	free(run.took);
 	free(run.again);
 	free(sessions);
+}
+
+/* The part of a whole that begins where the parts before it end. */
+static int64_t part_of(int64_t whole, int worker)
+{
+	return whole * (worker + 1) / wanted.workers - whole * worker / wanted.workers;
+}
+
+static _Noreturn void work_as(int worker, struct result *sum)
+{
+	int64_t before = wanted.count * worker / wanted.workers;
+
+	run.took += before;
+	wanted.first_id += before;
+	wanted.count = part_of(wanted.count, worker);
+	wanted.sessions = (int)part_of(wanted.sessions, worker);
+	wanted.rate = part_of(wanted.rate, worker);
+	work();
+	*sum = run.sum;
+	_exit(0);
+}
+
+/* Times are by one clock; what the parts took comes to stand without gaps. */
+static void add_up(const struct result sums[])
+{
+	const uint32_t *took = run.took;
+	int64_t before = 0;
+
+	run.sum.began = sums[0].began;
+	for (int i = 0; i < wanted.workers; i++) {
+		const struct result *sum = &sums[i];
+		memmove(run.took + run.sum.finished, took + before,
+			(size_t)sum->finished * sizeof *took);
+		before += part_of(wanted.count, i);
+		run.sum.began = sum->began < run.sum.began ? sum->began : run.sum.began;
+		run.sum.last = sum->last > run.sum.last ? sum->last : run.sum.last;
+		run.sum.finished += sum->finished;
+		run.sum.unknown += sum->unknown;
+		run.sum.unexpected += sum->unexpected;
+		run.sum.broken += sum->broken;
+		run.sum.connections += sum->connections;
+		if (!run.sum.surprise[0])
+			memcpy(run.sum.surprise, sum->surprise, sizeof sum->surprise);
+	}
+}
+
+/* Who is told to stop stops the workers, and still says what came of it. */
+static void share_work(struct result sums[])
+{
+	pid_t workers[WORKERS];
+	int status, worked = 0;
+
+	for (int i = 0; i < wanted.workers; i++) {
+		workers[i] = fork();
+		if (workers[i] < 0)
+			die("fork");
+		if (workers[i] == 0)
+			work_as(i, &sums[i]);
+	}
+	for (int i = 0; i < wanted.workers;) {
+		pid_t ended = waitpid(workers[i], &status, 0);
+		if (ended < 0 && stopped)
+			for (int other = i; other < wanted.workers; other++)
+				kill(workers[other], SIGTERM);
+		if (ended < 0 && errno != EINTR)
+			die("waitpid");
+		i += ended > 0;
+		worked += ended > 0 && status == 0;
+	}
+	if (worked < wanted.workers) {
+		fprintf(stderr, "load: a worker ended early\n");
+		exit(2);
+	}
+	add_up(sums);
+}
+
+static void *shared(size_t len)
+{
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	return memory;
+}
+
+int main(int count, char **arguments)
+{
+	read_options(count, arguments);
+	make_body();
+	run.took = shared((size_t)wanted.count * sizeof *run.took);
+	sigaction(SIGTERM, &(struct sigaction){.sa_handler = stop}, NULL);
+	sigaction(SIGINT, &(struct sigaction){.sa_handler = stop}, NULL);
+	if (wanted.workers > 1)
+		share_work(shared((size_t)wanted.workers * sizeof(struct result)));
+	else
+		work();
+	report();
+	free(run.body);
 	return 0;
 }

@@ -22,6 +22,8 @@ REFUSALS = [  # name, options of load, times the count, what a server must be ab
     ("refusals, 20 sessions, one command at a time", ["-c", 20], 5, ""),
     ("refusals, 20 sessions, a connection each", ["-c", 20, "-m", 1], 1, ""),
 ]
+CROWD = "refusals, 100 sessions of two generators, a connection each; Postern with two edges"
+CROWD_OPTIONS = ["-w", 2, "-c", 100, "-m", 1]
 
 
 def relay(bench, server, sessions, each, count=0, size=BODY):
@@ -92,11 +94,37 @@ def refusals(bench):
         for server in bench.servers:
             if needs in getattr(server, "lacks", []):
                 bench.note(f"{server.name} knows no {needs}")
-        found = bench.best(name, lambda server: None if needs in getattr(server, "lacks", []) else
-                           refuse(bench, server, options, factor), "refused")
-        bench.add(name, "refused/s", found, "refused", True)
-        bench.add(name, "CPU µs a refusal", found, "cpu", False)
-        bench.add(name, "reply, p50 / p99 ms", found, "reply", False)
+        add_refusals(bench, name, lambda server: None if needs in getattr(server, "lacks", []) else
+                     refuse(bench, server, options, factor))
+
+
+def crowd(bench):
+    """What one generator cannot ask for, nor one edge refuse."""
+    with edges(bench, 2):
+        add_refusals(bench, CROWD, lambda server: refuse(bench, server, CROWD_OPTIONS, 1))
+
+
+def add_refusals(bench, name, run):
+    found = bench.best(name, run, "refused")
+    bench.add(name, "refused/s", found, "refused", True)
+    bench.add(name, "CPU µs a refusal", found, "cpu", False)
+    bench.add(name, "reply, p50 / p99 ms", found, "reply", False)
+
+
+@contextlib.contextmanager
+def edges(bench, count):
+    """Postern, where it is measured, started again with so many edges, and afterwards as it was."""
+    ours = [server for server in bench.servers if server.name == "Postern"]
+    before = [server.edges for server in ours]
+    for server in ours:
+        server.edges = count
+    bench.restart(ours)
+    try:
+        yield
+    finally:
+        for server, edges_before in zip(ours, before):
+            server.edges = edges_before
+        bench.restart([server for server in ours if server in bench.servers])
 
 
 def calls(bench, server, count):

@@ -78,6 +78,7 @@ limits errors unlimited, unknown recipients unlimited, no-ops unlimited
         self.folder, self.port = os.path.join(folder, "postern"), free_port()
         self.state, self.more = os.path.join(disk, "postern-state"), more
         self.account, self.flushes = None, None
+        self.edges = 0  # 0: as many as the daemon chooses
 
     def version(self):
         return subprocess.run([self.program, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
@@ -89,6 +90,8 @@ limits errors unlimited, unknown recipients unlimited, no-ops unlimited
         config, self.log = os.path.join(self.folder, "postern.conf"), os.path.join(self.folder, "log")
         with open(config, "w") as file:
             file.write(self.settings.format(state=self.state, port=self.port, sink=sink) + self.more)
+            if self.edges:
+                file.write(f"edges {self.edges}\n")
         self.account = Account("postern")
         with open(self.log, "w") as log:
             process = self.account.start([self.program, "-c", config, *self.options], stdout=log, stderr=log, cwd=self.folder,
