@@ -32,6 +32,7 @@ enum setup_type {
 	SETUP_BUNDLE,         /* supervisor → role, with a sealed memory file: generation u32 */
 	SETUP_PREPARED,       /* role → supervisor: generation u32, ok u8, words */
 	SETUP_SWITCH,         /* supervisor → role: generation u32 */
+	SETUP_SWITCHED,       /* role → supervisor: at work with this generation u32 */
 	SETUP_PEER,           /* supervisor → role, with a descriptor */
 	SETUP_GRANT,          /* supervisor → role, with a descriptor */
 	SETUP_GO,             /* supervisor → role: all that the start needs has been sent */
@@ -48,7 +49,7 @@ struct setup_hello {
 	uint16_t slot;
 	struct slice build;
 };
-/* SWITCH has the shape of BUNDLE; GO and READY have no body. */
+/* SWITCH and SWITCHED have the shape of BUNDLE; GO and READY have no body. */
 struct setup_bundle {
 	uint32_t generation;
 };

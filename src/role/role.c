@@ -204,6 +204,7 @@ static void take_switch(struct life *life, struct slice body, int fd)
 	unmap(&life->current);
 	life->current = life->prepared;
 	life->prepared = (struct mapped){0};
+	tell(life, SETUP_SWITCHED, body);
 }
 
 /* ---- what the role is given ---- */

@@ -156,6 +156,16 @@ static void hear_prepared(struct scene *scene, struct slice body)
 	add(scene, &scene->heard, word);
 }
 
+static void hear_switched(struct scene *scene, struct slice body)
+{
+	struct setup_bundle switched;
+	char word[64];
+
+	assert_true(setup_bundle_read(body, &switched));
+	snprintf(word, sizeof word, "SWITCHED-%u", switched.generation);
+	add(scene, &scene->heard, word);
+}
+
 static void hear(void *owner, struct channel *channel, uint16_t type, struct slice body, int fd)
 {
 	(void)channel;
@@ -164,6 +174,8 @@ static void hear(void *owner, struct channel *channel, uint16_t type, struct sli
 		hear_hello(owner, body);
 	else if (type == SETUP_PREPARED)
 		hear_prepared(owner, body);
+	else if (type == SETUP_SWITCHED)
+		hear_switched(owner, body);
 	else
 		add(owner, &((struct scene *)owner)->heard,
 			type == SETUP_READY   ? "READY"
@@ -283,7 +295,7 @@ static void a_role_says_hello_and_lives_in_the_promised_order(void **state)
 	order_start(&scene);
 	play(&scene, "READY");
 	assert_true(told(&scene, "start prepare switch peer-queue-7 listener go "));
-	assert_true(told(&scene, "HELLO PREPARED-1-ok READY"));
+	assert_true(told(&scene, "HELLO PREPARED-1-ok SWITCHED-1 READY"));
 	text_build(&text);
 	text_char(&text, '\0');
 	assert_string_equal(scene.build, build);
@@ -303,7 +315,7 @@ static void a_bundle_that_is_not_good_or_not_sealed_changes_nothing(void **state
 	play(&scene, "PREPARED-3-no");
 	order_bundle(&scene, 4, memory_file("good", true));
 	order_bundle(&scene, 4, -1);
-	play(&scene, "PREPARED-4-ok");
+	play(&scene, "SWITCHED-4");
 	assert_int_equal(times_told(&scene, "prepare "), 3); /* the unsealed one was not shown */
 	assert_int_equal(times_told(&scene, "switch "), 2);
 	scene_close(&scene);

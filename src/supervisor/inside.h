@@ -46,16 +46,17 @@ struct member {
 	wall_ns since;
 	mono_ns deaths[DEATHS_SEEN]; /* the last ones, the oldest first; NEVER: none */
 	mono_ns start_at, pause, kill_at;
-	enum answer answer; /* to the reload that runs */
+	enum answer answer; /* to the reload that runs: to its bundle, then to its switch */
 	char words[512];    /* why not */
 };
 
 struct reload {
-	struct configuration *next; /* NULL: none runs */
+	struct configuration *next; /* not NULL: offered to the roles */
 	struct list fresh;          /* its new listeners */
-	mono_ns until;
-	bool asked;         /* one is to begin, as soon as nobody is on the way up */
-	bool request_known; /* control asked, and is owed an answer */
+	uint32_t switching;         /* not 0: the generation that roles are switching to */
+	mono_ns until;              /* how long answers are waited for */
+	bool asked;                 /* one is to begin, as soon as nobody is on the way up */
+	bool request_known;         /* control asked, and is owed an answer */
 	uint32_t request;
 	bool settling; /* a file has changed: wait until it stays as it is */
 };
@@ -146,6 +147,7 @@ void reload_ask(struct supervisor *supervisor, const uint32_t *request);
 void reload_advance(struct supervisor *supervisor);
 void reload_poll(struct supervisor *supervisor); /* whether files changed; every few seconds */
 void reload_drop(struct supervisor *supervisor);
+bool reload_runs(const struct supervisor *supervisor); /* from the bundle to the last switch */
 
 /* ---- status.c ---- */
 void status_answer(struct member *asker, struct slice ask);

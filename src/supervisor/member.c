@@ -190,6 +190,17 @@ static bool hear_prepared(struct member *member, struct slice body)
 	return true; /* an answer that came too late */
 }
 
+static bool hear_switched(struct member *member, struct slice body)
+{
+	struct setup_bundle switched;
+
+	if (!setup_bundle_read(body, &switched))
+		return false;
+	if (member->answer == ASKED && switched.generation == member->supervisor->reload.switching)
+		member->answer = ANSWERED_OK;
+	return true; /* else of its start */
+}
+
 static bool hear_ready(struct member *member, struct slice body)
 {
 	if (body.len > 0 || (member->state != MEMBER_STARTING && member->state != MEMBER_STOPPING))
@@ -237,6 +248,7 @@ static const struct {
 } words[] = {
 	{SETUP_HELLO, hear_hello},
 	{SETUP_PREPARED, hear_prepared},
+	{SETUP_SWITCHED, hear_switched},
 	{SETUP_READY, hear_ready},
 	{SETUP_ENDED, hear_ended},
 	{SETUP_RELOAD, hear_reload},

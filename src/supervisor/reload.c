@@ -191,31 +191,38 @@ static void change_listeners(struct supervisor *supervisor)
 	listeners_keep(&supervisor->listeners, &supervisor->reload.fresh);
 }
 
+/* The first member that owes an answer, or NULL. */
+static const struct member *waited_for(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->member_count; i++)
+		if (supervisor->members[i].answer == ASKED)
+			return &supervisor->members[i];
+	return NULL;
+}
+
 static void commit(struct supervisor *supervisor)
 {
 	struct configuration *next = supervisor->reload.next;
-	struct text where = TEXT_GROWING, words = TEXT_GROWING;
 
-	for (size_t i = 0; i < supervisor->member_count; i++)
-		if (supervisor->members[i].answer == ANSWERED_OK)
-			member_switch(&supervisor->members[i], next->generation);
+	for (size_t i = 0; i < supervisor->member_count; i++) {
+		struct member *member = &supervisor->members[i];
+		if (member->answer != ANSWERED_OK)
+			continue;
+		member->answer = ASKED;
+		member_switch(member, next->generation);
+	}
 	change_listeners(supervisor);
 	configuration_free(supervisor->configuration);
 	supervisor->configuration = next;
 	supervisor->reload.next = NULL;
+	supervisor->reload.switching = next->generation;
+	supervisor->reload.until = loop_mono(supervisor->loop) + ANSWER_WITHIN;
 	say_proof(supervisor);
-	text_listeners(&where, supervisor);
-	text_format(&words, "policy %s; listening on %.*s", next->bundle.hash,
-		SLICE_ARGS(text_slice(&where)));
-	supervisor_log(supervisor, LEVEL_INFO, "reloaded", "%.*s", SLICE_ARGS(text_slice(&words)));
-	answer_asker(supervisor, true, text_slice(&words));
-	text_free(&where);
-	text_free(&words);
 }
 
 static void weigh_answers(struct supervisor *supervisor)
 {
-	const struct member *waited_for = NULL;
+	const struct member *late = waited_for(supervisor);
 
 	for (size_t i = 0; i < supervisor->member_count; i++) {
 		const struct member *member = &supervisor->members[i];
@@ -223,13 +230,45 @@ static void weigh_answers(struct supervisor *supervisor)
 			refuse_because(supervisor, member->shown, member->words);
 			return;
 		}
-		if (member->answer == ASKED)
-			waited_for = member;
 	}
-	if (!waited_for)
+	if (!late)
 		commit(supervisor);
 	else if (loop_mono(supervisor->loop) >= supervisor->reload.until)
-		refuse_because(supervisor, waited_for->shown, "does not answer");
+		refuse_because(supervisor, late->shown, "does not answer");
+}
+
+/* ---- all have switched: whoever is asked decides by the new configuration ---- */
+
+static void say_reloaded(struct supervisor *supervisor)
+{
+	struct text where = TEXT_GROWING, words = TEXT_GROWING;
+
+	text_listeners(&where, supervisor);
+	text_format(&words, "policy %s; listening on %.*s", supervisor->configuration->bundle.hash,
+		SLICE_ARGS(text_slice(&where)));
+	supervisor_log(supervisor, LEVEL_INFO, "reloaded", "%.*s", SLICE_ARGS(text_slice(&words)));
+	answer_asker(supervisor, true, text_slice(&words));
+	text_free(&where);
+	text_free(&words);
+}
+
+static void await_switch(struct supervisor *supervisor)
+{
+	const struct member *late = waited_for(supervisor);
+
+	if (late && loop_mono(supervisor->loop) < supervisor->reload.until)
+		return;
+	if (late)
+		supervisor_log(supervisor, LEVEL_WARN, "reload",
+			"%s has not said yet that it works with the new configuration",
+			late->shown);
+	supervisor->reload.switching = 0;
+	say_reloaded(supervisor);
+}
+
+bool reload_runs(const struct supervisor *supervisor)
+{
+	return supervisor->reload.next || supervisor->reload.switching;
 }
 
 void reload_advance(struct supervisor *supervisor)
@@ -238,10 +277,12 @@ void reload_advance(struct supervisor *supervisor)
 		reload_drop(supervisor);
 		return;
 	}
-	if (supervisor->reload.asked && !supervisor->reload.next && !is_busy(supervisor))
+	if (supervisor->reload.asked && !reload_runs(supervisor) && !is_busy(supervisor))
 		begin(supervisor);
 	if (supervisor->reload.next)
 		weigh_answers(supervisor);
+	if (supervisor->reload.switching)
+		await_switch(supervisor);
 }
 
 /* ---- who asks ---- */
@@ -257,7 +298,7 @@ void reload_ask(struct supervisor *supervisor, const uint32_t *request)
 		return;
 	}
 	reload->asked = true;
-	if (request && !reload->next) {
+	if (request && !reload_runs(supervisor)) {
 		reload->request_known = true;
 		reload->request = *request;
 	} else if (request) {
@@ -271,7 +312,7 @@ void reload_poll(struct supervisor *supervisor)
 {
 	struct reload *reload = &supervisor->reload;
 
-	if (reload->next || supervisor->stopping || !supervisor->options->config)
+	if (reload_runs(supervisor) || supervisor->stopping || !supervisor->options->config)
 		return;
 	if (configuration_has_changed(supervisor->configuration)) {
 		reload->settling = true;

@@ -387,7 +387,7 @@ static void set_timer(struct supervisor *supervisor)
 		if (at > loop_mono(supervisor->loop) && at < next)
 			next = at;
 	}
-	if (supervisor->reload.next && supervisor->reload.until < next)
+	if (reload_runs(supervisor) && supervisor->reload.until < next)
 		next = supervisor->reload.until;
 	timer_set(&supervisor->timer, next);
 }

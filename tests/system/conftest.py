@@ -322,7 +322,7 @@ class Daemon:
         return self.process.returncode if self.process else None
 
     def settle(self, question="status"):
-        """Asks the roles. What one has begun before (a line for the journal, a new policy, words to forget) is done
+        """Asks the roles. What one has begun before (a line for the journal, words to forget) is done
         when it has answered: nobody else waits for that, and a reply to a client may come before it."""
         try:
             with socket.socket(socket.AF_UNIX) as control:
@@ -339,8 +339,6 @@ class Daemon:
             self.settle("sessions")  # of those who decide
         ran = subprocess.run([POSTERN, "-c", self.config, *words], capture_output=True, text=True, timeout=120,
                              cwd=self.folder, stdin=subprocess.DEVNULL)
-        if "reload" in words and ran.returncode == 0:
-            self.settle()
         if status is not None:
             assert ran.returncode == status, f"{words}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
         return ran

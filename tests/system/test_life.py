@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from conftest import POSTERND, RELAY, Client, need
+from conftest import POSTERND, RELAY, Client, need, write_anew
 from test_messages import send
 from test_proof import wait_event
 
@@ -92,6 +92,37 @@ def test_reload_takes_a_new_policy_and_keeps_sessions(daemon, sink):
     assert client.say("RSET").startswith("250")
     assert client.say("MAIL FROM:<a@b.example>").startswith("250")
     assert "no more of this" in client.say("RCPT TO:<x@elsewhere.example>")
+
+
+def reload_by_socket(server):
+    """Without the time that a program of its own takes; again where the daemon has just seen the new file itself."""
+    said = b"ask again"
+    while b"ask again" in said:
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(60)
+            control.connect(os.path.join(server.state, "control.sock"))
+            control.sendall(b'{"ask":"reload"}\n')
+            said = control.recv(65536)
+    assert b'"reloaded":true' in said, said
+
+
+def test_a_transaction_begun_after_the_answer_to_a_reload_is_decided_by_the_new_policy(daemon):
+    text = RELAY.replace("{port}", "9") + "edges 3\n"
+    server = daemon(text)
+    clients = [hello(server) for _ in range(9)]
+    settings = open(server.config).read()
+    for turn in range(40):
+        refused = turn % 2 == 0
+        write_anew(server.config, settings + ('refuse if sender "a@b.example"\n' if refused else ""))
+        reload_by_socket(server)
+        for client in clients:
+            client.socket.sendall(b"MAIL FROM:<a@b.example>\r\n")
+        for client in clients:
+            assert client.reply().startswith("250")
+        replies = [client.say("RCPT TO:<b@elsewhere.example>") for client in clients]
+        assert [reply[:1] for reply in replies] == ["5" if refused else "2"] * len(clients), (turn, replies)
+        for client in clients:
+            client.say("RSET")
 
 
 def test_a_bad_reload_changes_nothing_and_says_why(daemon):
