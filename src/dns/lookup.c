@@ -10,6 +10,7 @@
 
 #include "base/panic.h"
 #include "dns/rdata.h"
+#include "dns/unbound_library.h"
 
 #define PATIENCE (20 * NS_PER_S)
 #define ROOT_KEY "/usr/share/dns/root.key" /* Debian's dns-root-data */
@@ -252,6 +253,8 @@ static bool context_configure(struct lookups *lookups, struct slice servers, str
 {
 	bool local = false;
 
+	if (!unbound_library_load(why))
+		return false;
 	lookups->context = ub_ctx_create();
 	if (!lookups->context) {
 		text_put(why, SLICE("libunbound could not be started"));

@@ -150,8 +150,8 @@ static size_t take_group(struct destination *destination, struct job *job, struc
 	return count;
 }
 
-static bool hand_over(struct schedule *schedule, const struct job *job, const struct stored *stored,
-	struct slice indices)
+static enum handed hand_over(struct schedule *schedule, const struct job *job,
+	const struct stored *stored, struct slice indices)
 {
 	const struct route *route = &job->destination->route;
 	struct delivery_job packet = {
@@ -205,7 +205,8 @@ static void job_has_left(
 	}
 }
 
-static bool send_one(struct schedule *schedule, struct destination *destination, struct moment now)
+static enum handed send_one(
+	struct schedule *schedule, struct destination *destination, struct moment now)
 {
 	char buffer[2 * JOB_RECIPIENTS_MAX];
 	struct writer indices = writer_over(buffer, sizeof buffer);
@@ -218,13 +219,16 @@ static bool send_one(struct schedule *schedule, struct destination *destination,
 	/* Before the final dot can be sent, the results say that it may have been (spool/STATES.md,
 	 * "Results"). */
 	store_attempt(schedule->store, stored.id, stored.origin);
-	if (!hand_over(schedule, job, &stored, writer_slice(&indices))) {
+	enum handed handed = hand_over(schedule, job, &stored, writer_slice(&indices));
+	if (handed == HANDED_NOT_NOW) {
 		job_taken_back(schedule, job, count);
 		schedule->blocked = true;
-		return false;
+		return handed;
 	}
 	job_has_left(schedule, job, stored.segment, now);
-	return true;
+	if (handed == HANDED_UNREADABLE)
+		job_unreadable(schedule, job, now);
+	return handed;
 }
 
 /* One job of each in turn, so that no destination waits for another. */
@@ -238,9 +242,10 @@ void destination_send(struct schedule *schedule, struct moment now)
 			list_append(&passed, first);
 			continue;
 		}
-		bool sent = send_one(schedule, destination, now);
-		offer(schedule, destination);
-		if (!sent)
+		enum handed handed = send_one(schedule, destination, now);
+		if (handed != HANDED_UNREADABLE) /* its end has offered it, or forgotten it */
+			offer(schedule, destination);
+		if (handed == HANDED_NOT_NOW)
 			break;
 	}
 	while ((first = list_take(&passed)))

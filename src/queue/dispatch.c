@@ -119,7 +119,26 @@ void out_close(struct queue *queue)
 	forget_segments(queue);
 }
 
-static bool send_segment(struct queue *queue, uint32_t number)
+/* Said again after a minute, whatever waits for it. */
+static void complain_of_segment(struct queue *queue, uint32_t number, int error)
+{
+	mono_ns now = loop_mono(queue->loop);
+
+	if (queue->complained_of == number && now < queue->complain_after)
+		return;
+	queue->complained_of = number;
+	queue->complain_after = now + 60 * NS_PER_S;
+	role_log(queue->role, LEVEL_ERROR, "spool",
+		"segment %u cannot be opened for delivery: %s; its mail is tried again", number,
+		strerror(error));
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static enum handed send_segment(struct queue *queue, uint32_t number)
 {
 	char body[64];
 	struct writer out = writer_over(body, sizeof body);
@@ -128,46 +147,48 @@ static bool send_segment(struct queue *queue, uint32_t number)
 	int fd = store_open_segment(queue->store, number, &segment.epoch, &kind);
 
 	if (fd < 0) {
-		role_log(queue->role, LEVEL_ERROR, "spool",
-			"segment %u cannot be opened for delivery: %s", number, strerror(errno));
-		return false;
+		int error = errno;
+		complain_of_segment(queue, number, error);
+		return is_shortage(error) ? HANDED_NOT_NOW : HANDED_UNREADABLE;
 	}
 	segment.segment_class = (uint8_t)kind;
 	delivery_segment_write(&out, &segment);
 	bool sent = send_to_out(queue, DELIVERY_SEGMENT, writer_slice(&out), fd);
 	close(fd);
-	return sent;
+	return sent ? HANDED : HANDED_NOT_NOW;
 }
 
 /* Once, before the first job that names it. */
-static bool give_segment(struct queue *queue, uint64_t number)
+static enum handed give_segment(struct queue *queue, uint64_t number)
 {
 	struct known_segment *known = map_get(queue->segments, map_key(&number));
 
 	if (known && !known->forgotten)
-		return true;
+		return HANDED;
 	if (known && !send_forget(queue, known))
-		return false;
-	if (!send_segment(queue, (uint32_t)number))
-		return false;
+		return HANDED_NOT_NOW;
+	enum handed handed = send_segment(queue, (uint32_t)number);
+	if (handed != HANDED)
+		return handed;
 	known = calloc(1, sizeof *known);
 	panic_if(!known, "out of memory for a segment");
 	known->number = number;
 	map_put(queue->segments, map_key(&known->number), known);
-	return true;
+	return HANDED;
 }
 
-bool dispatch_job(void *owner, const struct delivery_job *job)
+enum handed dispatch_job(void *owner, const struct delivery_job *job)
 {
 	struct queue *queue = owner;
 	char body[CHANNEL_BODY_MAX];
 	struct writer out = writer_over(body, sizeof body);
 
-	if (!queue->out || !give_segment(queue, job->segment))
-		return false;
+	enum handed handed = queue->out ? give_segment(queue, job->segment) : HANDED_NOT_NOW;
+	if (handed != HANDED)
+		return handed;
 	delivery_job_write(&out, job);
 	panic_if(out.bad, "a job of %zu octets", job->target.len + job->recipients.len);
-	return send_to_out(queue, DELIVERY_JOB, writer_slice(&out), -1);
+	return send_to_out(queue, DELIVERY_JOB, writer_slice(&out), -1) ? HANDED : HANDED_NOT_NOW;
 }
 
 void dispatch_forget(void *owner, uint32_t number)

@@ -188,17 +188,19 @@ bool policy_route(const struct policy *policy, const struct facts *facts,
 
 /* ---- out, control and the sender's reports ---- */
 
-static bool take_job(void *owner, const struct delivery_job *job)
+static enum handed take_job(void *owner, const struct delivery_job *job)
 {
 	(void)owner;
 	if (world->out_full)
-		return false;
+		return HANDED_NOT_NOW;
+	if (world->shut && world->shut == job->id)
+		return HANDED_UNREADABLE;
 	assert_true(world->job_count < FAKE_MANY);
 	struct fake_job *kept = &world->jobs[world->job_count++];
 	kept->job = *job;
 	kept->job.target = arena_slice(world->arena, job->target);
 	kept->job.recipients = arena_slice(world->arena, job->recipients);
-	return true;
+	return HANDED;
 }
 
 static uint64_t take_event(void *owner, const struct journal_delivery *event)

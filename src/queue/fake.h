@@ -50,6 +50,7 @@ struct world {
 	size_t attempts; /* store_attempt() */
 	long holds;      /* store_hold() less store_release() */
 	bool out_full, disk_full, unreadable;
+	uint64_t shut;                        /* the message whose segment cannot be opened */
 	struct message *messages[FAKE_MAILS]; /* by id, for store_read() */
 	size_t message_count;
 	struct damage damage; /* what the store says is damaged, if anything */

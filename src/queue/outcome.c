@@ -360,6 +360,21 @@ static void job_end(struct schedule *schedule, struct job *job, mono_ns delay, s
 	schedule_tidy(schedule, item, now);
 }
 
+void job_unreadable(struct schedule *schedule, struct job *job, struct moment now)
+{
+	const struct delivery_outcome why = {.outcome = OUTCOME_DEFERRED,
+		.enhanced = SLICE("4.3.0"),
+		.reason = REASON_MESSAGE_UNREADABLE,
+		.words = SLICE("its file in the spool cannot be opened")};
+
+	LIST_EACH (struct recipient, recipient, &job->recipients, link) {
+		list_remove(&recipient->link);
+		recipient_remember(recipient, &why, job->destination->route.kind, now.wall);
+		recipient_deferred(schedule, recipient, now, 0);
+	}
+	job_end(schedule, job, schedule->retry.first, now);
+}
+
 bool schedule_end(struct schedule *schedule, uint64_t number, struct moment now)
 {
 	struct job *job = job_find(schedule, number);

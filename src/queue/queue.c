@@ -23,8 +23,7 @@ void queue_stir(struct queue *queue)
 	loop_at_turn_end(queue->loop, &queue->turn);
 }
 
-/* Blocked, and not because the channel is full: a segment could not be opened (no descriptors, a
- * sick disk). */
+/* Blocked, and not because the channel is full: there is no descriptor to open a segment with. */
 static bool must_try_again(struct queue *queue)
 {
 	return queue->schedule->blocked && queue->out && !queue->out_full;

@@ -42,9 +42,16 @@ enum reported {
 	REPORT_NOT_KEPT,        /* the spool could not take it: tried again */
 };
 
+enum handed {
+	HANDED,
+	HANDED_NOT_NOW,    /* nothing can be handed over; schedule_go_on() follows */
+	HANDED_UNREADABLE, /* the message's segment cannot be opened: this one waits, others go on
+			    */
+};
+
 struct schedule_user {
-	/* Hands a job to out (and its segment before). False: not now; schedule_go_on() follows. */
-	bool (*send)(void *owner, const struct delivery_job *job);
+	/* Hands a job to out, and its segment before. */
+	enum handed (*send)(void *owner, const struct delivery_job *job);
 	/* Gives back the event's number, for the result that says the same. */
 	uint64_t (*event)(void *owner, const struct journal_delivery *event);
 	/* Makes one report about all of these recipients of the item. */
@@ -143,6 +150,9 @@ void recipient_deferred(
 	struct schedule *schedule, struct recipient *recipient, struct moment now, int64_t us);
 void recipient_count_attempt(struct recipient *recipient); /* as far as it can be counted */
 void recipient_failed(struct recipient *recipient, bool expired);
+/* Ends a job that out never got: an attempt of all its recipients has failed, for our own reason.
+ * The item and the destination may be gone afterwards. */
+void job_unreadable(struct schedule *schedule, struct job *job, struct moment now);
 void recipient_remember(struct recipient *recipient, const struct delivery_outcome *outcome,
 	enum route_kind route, wall_ns now);
 uint64_t recipient_event(struct schedule *schedule, const struct recipient *recipient,

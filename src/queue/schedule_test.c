@@ -180,6 +180,38 @@ static void when_out_dies_its_jobs_are_tried_again_soon_and_not_counted(void **s
 	assert_false(schedule_outcome(world->schedule, &outcome, world->now)); /* too late */
 }
 
+static void a_segment_that_cannot_be_opened_holds_up_no_other_mail(void **state)
+{
+	(void)state;
+	world->shut = world_mail(MAIL("a@example.org", "b@adatum.com", "c@adatum.com"));
+	world_mail(MAIL("a@example.org", "d@adatum.com"));
+	world_turn();
+	assert_int_equal(world->job_count, 1);
+	assert_int_equal(world->jobs[0].job.recipients.len, 2);
+	assert_false(world->schedule->blocked);
+	assert_int_equal(world->event_count, 2);
+	for (size_t i = 0; i < world->event_count; i++) {
+		assert_int_equal(world->events[i].event, EVENT_DEFERRED);
+		assert_int_equal(world->events[i].message, world->shut);
+		assert_true(slice_is(world->events[i].reason, SLICE("message-unreadable")));
+	}
+	deliver(&world->jobs[0]);
+	world->shut = 0;
+	world_run(world->now.mono + HOUR, deliver);
+	assert_int_equal(world->job_count, 2);
+	assert_int_equal(count_results(RESULT_DELIVERED), 3);
+}
+
+/* Its destination is forgotten each time, having nothing else to send. */
+static void a_message_alone_that_cannot_be_opened_is_tried_until_it_expires(void **state)
+{
+	(void)state;
+	world->shut = world_mail(MAIL("a@example.org", "b@adatum.com"));
+	world_run(world->now.mono + 6 * DAY, deliver);
+	assert_int_equal(world->report_count, 1);
+	assert_int_equal(world->job_count, 0);
+}
+
 static void what_a_full_channel_does_not_take_stays_in_order(void **state)
 {
 	(void)state;
@@ -496,6 +528,8 @@ int main(void)
 		TEST(old_mail_gets_one_attempt_before_it_expires),
 		TEST(back_off_doubles_within_bounds_and_depends_on_seed_and_message),
 		TEST(when_out_dies_its_jobs_are_tried_again_soon_and_not_counted),
+		TEST(a_segment_that_cannot_be_opened_holds_up_no_other_mail),
+		TEST(a_message_alone_that_cannot_be_opened_is_tried_until_it_expires),
 		TEST(what_a_full_channel_does_not_take_stays_in_order),
 		TEST(a_dead_destination_does_not_hold_up_another),
 		TEST(a_destination_that_takes_mail_gets_more_at_a_time),

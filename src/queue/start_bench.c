@@ -94,10 +94,10 @@ static size_t memory(void)
 	return kib;
 }
 
-static bool never_send(void *owner, const struct delivery_job *job)
+static enum handed never_send(void *owner, const struct delivery_job *job)
 {
 	(void)owner, (void)job;
-	return false;
+	return HANDED_NOT_NOW;
 }
 
 /* Of all threads: start-up flushes on several. */

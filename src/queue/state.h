@@ -49,7 +49,9 @@ struct queue {
 	struct bouncer bouncer;
 	struct edge edges[ID_SLOTS];
 	struct channel *out, *control;
-	struct map *segments; /* those out has open, by number: struct known_segment */
+	struct map *segments;   /* those out has open, by number: struct known_segment */
+	uint32_t complained_of; /* the segment that could not be opened last */
+	mono_ns complain_after;
 	struct answers answers;
 	struct list unheard;
 	struct early_peer early[EARLY_PEERS_MAX];
@@ -78,8 +80,8 @@ void edges_close(struct queue *queue);
 /* dispatch.c */
 void out_open(struct queue *queue, int fd);
 void out_close(struct queue *queue);
-bool dispatch_job(void *owner, const struct delivery_job *job); /* schedule_user.send */
-void dispatch_forget(void *owner, uint32_t segment);            /* store_on_forget */
+enum handed dispatch_job(void *owner, const struct delivery_job *job); /* schedule_user.send */
+void dispatch_forget(void *owner, uint32_t segment);                   /* store_on_forget */
 
 /* control.c */
 void reports_open(struct queue *queue, int fd);

@@ -44,12 +44,10 @@ static void body_broken(struct task *task, struct client *client, struct job *jo
 /* Half a message is out: without its final dot the remote throws it away when we hang up. */
 static void body_unreadable(struct client *client, struct job *job, enum body_end end)
 {
-	struct settlement settled =
-		settlement_of(end == BODY_DAMAGED ? REASON_MESSAGE_DAMAGED : REASON_SPOOL_FAILED,
-			SLICE_NONE, SLICE_NONE, job->arena);
+	enum reason reason =
+		end == BODY_DAMAGED ? REASON_MESSAGE_DAMAGED : REASON_MESSAGE_UNREADABLE;
+	struct settlement settled = settlement_of(reason, SLICE_NONE, SLICE_NONE, job->arena);
 
-	if (end == BODY_UNREADABLE)
-		settled.words = SLICE("the message cannot be read from the spool");
 	client->ended = true;
 	job_settle_rest(job, &settled);
 }

@@ -82,7 +82,8 @@ static bool job_load(void *owner, struct job *job)
 	struct record record;
 
 	if (!segment)
-		return load_failed(out, job, REASON_SPOOL_FAILED, "its segment was not given");
+		return load_failed(
+			out, job, REASON_MESSAGE_UNREADABLE, "its segment was not given");
 	job->source = segments_source(segment);
 	switch (spool_read_message(
 		&job->source, job->order.offset, job->arena, &job->message, &record)) {
@@ -90,11 +91,11 @@ static bool job_load(void *owner, struct job *job)
 	case SPOOL_READ_DAMAGED:
 		return load_failed(out, job, REASON_MESSAGE_DAMAGED, "its checksum is wrong");
 	case SPOOL_READ_FAILED:
-		return load_failed(out, job, REASON_SPOOL_FAILED, "it could not be read");
+		return load_failed(out, job, REASON_MESSAGE_UNREADABLE, "it could not be read");
 	}
 	if (record.id != job->order.id || record.origin != job->order.origin ||
 		!indices_are_right(job))
-		return load_failed(out, job, REASON_SPOOL_FAILED,
+		return load_failed(out, job, REASON_MESSAGE_UNREADABLE,
 			"what lies there is not the message that was asked for");
 	job->parts = record.part;
 	job->loaded = true;

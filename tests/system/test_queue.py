@@ -12,6 +12,7 @@ import time
 import pytest
 
 from conftest import RELAY, Client, dead_port
+from test_life import role_pids
 
 BODY = b"Subject: the subject\r\nFrom: a@ours.example\r\n\r\nbody\r\n"
 
@@ -218,3 +219,28 @@ def test_a_dead_host_defers_and_says_so(daemon, sink):
         send(server, ["x@elsewhere.example"])
         line = until(lambda: [m for m in server.json("queue") if "refused" in str(m).lower() or "connect" in str(m).lower()])
         assert line, server.json("queue")
+
+
+def has(path, words):
+    with open(path, "rb") as file:
+        return words in file.read()
+
+
+def test_a_spool_file_that_cannot_be_opened_holds_up_no_other_mail(daemon, sink):
+    """As by an administrator's hand, or a sick inode. The message waits, says why, and leaves when the file is back."""
+    to = sink({"RCPT": at_first("451 4.7.1 later", "250 ok")})
+    server = relay_to(daemon, to, "retry for 1 days first after 2 seconds at most 2 seconds\n")
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail("alice@ours.example", ["big@elsewhere.example"], BODY + (b"y" * 70 + b"\r\n") * 6000)
+    assert until(lambda: "451 later" in server.postern("queue").stdout)
+    spool, away = os.path.join(server.state, "spool", "big"), os.path.join(server.folder, "away")
+    (moved,) = [path for path in map(lambda name: os.path.join(spool, name), os.listdir(spool)) if has(path, b"y" * 70)]
+    os.rename(moved, away)
+    for pid in role_pids(server, "out"):  # it had the file open
+        os.kill(pid, signal.SIGKILL)
+    assert until(lambda: "cannot be opened" in server.postern("queue").stdout), server.postern("queue").stdout
+    for number in range(20):
+        send(server, [f"small{number}@elsewhere.example"])
+    assert len(to.wait(20)) == 20
+    os.rename(away, moved)
+    assert len(to.wait(21)) == 21

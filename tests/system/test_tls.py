@@ -266,7 +266,7 @@ def test_keys_killed_is_454_and_back_at_once(relay):
 
 def test_keys_killed_again_and_again_loses_nothing(relay):
     made = relay()
-    kept = 0
+    kept = unknown = 0
     for round_ in range(20):
         try:
             client = session_of(made.port)
@@ -282,9 +282,9 @@ def test_keys_killed_again_and_again_loses_nothing(relay):
         except smtplib.SMTPResponseException as answer:
             assert answer.smtp_code in (421, 454)
         except (ssl.SSLError, smtplib.SMTPServerDisconnected, ConnectionError):
-            pass
+            unknown += 1  # perhaps it was kept, and its 250 got lost
     assert kept > 0
-    assert len(made.sink.wait(kept)) == kept
+    assert kept <= len(made.sink.wait(kept)) <= kept + unknown
 
 
 def test_a_certificate_replaced_on_disk_is_served_without_a_restart(relay, tmp_path):
