@@ -146,7 +146,8 @@ static void put_done(struct act *act, struct slice name)
 /* All of it or nothing. */
 static void change(struct act *act, const struct user_act *row)
 {
-	bool good = database_begin(act->database, &act->why) == STATUS_OK;
+	bool good = (!row->prepare || row->prepare(act)) &&
+		    database_begin(act->database, &act->why) == STATUS_OK;
 
 	if (good) {
 		good = row->run(act);

@@ -14,6 +14,7 @@ struct act {
 	struct arena *arena;
 	struct text *out;
 	struct slice login;
+	struct account fresh; /* of a new password: its verifiers */
 	char words[512];
 	struct text why; /* over words: why not */
 	bool changed;
@@ -27,7 +28,9 @@ bool user_complain(struct act *act, const char *before, struct slice what, const
 /* ---- user_acts.c ---- */
 struct user_act {
 	struct slice name;
-	bool (*run)(struct act *act); /* of act->login; false with words in act->why */
+	/* Both of act->login; false with words in act->why. */
+	bool (*prepare)(struct act *act); /* what takes long: nobody waits for it; may be NULL */
+	bool (*run)(struct act *act);     /* in a transaction, for which every sign-in waits */
 };
 const struct user_act *user_act_find(struct slice name); /* NULL: none */
 

@@ -29,27 +29,27 @@ static bool each_text(struct act *act, const char *name, bool may_miss,
 
 /* ---- passwords ---- */
 
-static bool read_verifier(struct act *act, struct slice verifier, struct account *account)
+static bool read_verifier(struct act *act, struct slice verifier)
 {
 	if (!verifier_is_known(verifier))
 		return user_complain(act, "this is no verifier: ", SLICE("one begins with"),
 			" $y$, $6$, $5$, $2b$ or $argon2id$");
-	account->verifier = verifier;
+	act->fresh.verifier = verifier;
 	return true;
 }
 
-static bool read_password(struct act *act, struct account *account)
+static bool read_password(struct act *act)
 {
 	struct slice verifier = user_member(act, "verifier"),
 		     password = user_member(act, "password");
 	struct password_made *made = ARENA_NEW(act->arena, struct password_made);
 
 	if (verifier.len)
-		return read_verifier(act, verifier, account);
+		return read_verifier(act, verifier);
 	if (!password_make(password, made, &act->why))
 		return false;
-	account->verifier = slice_of(made->verifier);
-	account->scram = slice_of(made->scram);
+	act->fresh.verifier = slice_of(made->verifier);
+	act->fresh.scram = slice_of(made->scram);
 	return true;
 }
 
@@ -165,11 +165,8 @@ static bool must_exist(struct act *act)
 
 static bool act_add(struct act *act)
 {
-	struct account account = {.login = act->login};
-
-	if (!read_password(act, &account))
-		return false;
-	enum change change = database_add(act->database, &account, act->now, &act->why);
+	act->fresh.login = act->login;
+	enum change change = database_add(act->database, &act->fresh, act->now, &act->why);
 	if (change == CHANGE_NOTHING)
 		return user_complain(act, "there is an account ", act->login,
 			" already; `user passwd` changes its password");
@@ -180,11 +177,9 @@ static bool act_add(struct act *act)
 
 static bool act_passwd(struct act *act)
 {
-	struct account account = {.login = act->login};
-
-	return read_password(act, &account) && must_exist(act) &&
-	       note(act, database_set_verifiers(act->database, act->login, account.verifier,
-				 account.scram, &act->why));
+	return must_exist(act) &&
+	       note(act, database_set_verifiers(act->database, act->login, act->fresh.verifier,
+				 act->fresh.scram, &act->why));
 }
 
 static bool act_remove(struct act *act)
@@ -244,17 +239,17 @@ static bool act_disable(struct act *act)
 }
 
 static const struct user_act rows[] = {
-	{SLICE("add"), act_add},
-	{SLICE("passwd"), act_passwd},
-	{SLICE("remove"), act_remove},
-	{SLICE("own"), act_own},
-	{SLICE("disown"), act_disown},
-	{SLICE("join"), act_join},
-	{SLICE("leave"), act_leave},
-	{SLICE("limit"), act_limit},
-	{SLICE("unlimit"), act_unlimit},
-	{SLICE("enable"), act_enable},
-	{SLICE("disable"), act_disable},
+	{SLICE("add"), read_password, act_add},
+	{SLICE("passwd"), read_password, act_passwd},
+	{SLICE("remove"), NULL, act_remove},
+	{SLICE("own"), NULL, act_own},
+	{SLICE("disown"), NULL, act_disown},
+	{SLICE("join"), NULL, act_join},
+	{SLICE("leave"), NULL, act_leave},
+	{SLICE("limit"), NULL, act_limit},
+	{SLICE("unlimit"), NULL, act_unlimit},
+	{SLICE("enable"), NULL, act_enable},
+	{SLICE("disable"), NULL, act_disable},
 };
 
 const struct user_act *user_act_find(struct slice name)
