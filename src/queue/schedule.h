@@ -45,8 +45,7 @@ enum reported {
 enum handed {
 	HANDED,
 	HANDED_NOT_NOW,    /* nothing can be handed over; schedule_go_on() follows */
-	HANDED_UNREADABLE, /* the message's segment cannot be opened: this one waits, others go on
-			    */
+	HANDED_UNREADABLE, /* its segment cannot be opened: it waits, others go on */
 };
 
 struct schedule_user {

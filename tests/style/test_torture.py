@@ -30,12 +30,13 @@ BAD = """
 echo "E   AssertionError: 3 of 500 lost: ['one']"
 exit 1
 """
-# Its child loses its parent, in a process group of its own: Ctrl-C does not reach it.
+# Its child loses its parent, in a process group of its own: Ctrl-C does not reach it. A signal that comes between two commands is heeded
+# behind the next one, so none may last.
 HANGS = """
-echo "kills: 4 of 1000, 7 acknowledged, 0 lost, 0 damaged; 0.1 min, about 9 min left"
 setsid sleep 86421 &
 trap 'exit 1' INT
-sleep 86420
+echo "kills: 4 of 1000, 7 acknowledged, 0 lost, 0 damaged; 0.1 min, about 9 min left"
+while :; do sleep 0.1; done
 """
 
 
