@@ -321,18 +321,26 @@ class Daemon:
                 raise AssertionError(f"posternd did not end:\n{self.output()[-4000:]}")
         return self.process.returncode if self.process else None
 
+    def ask(self, question, **more):
+        """The lines of the control socket's answer. RuntimeError: the daemon's own words; ConnectionError: it is not whole."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(60)
+            control.connect(os.path.join(self.state, "control.sock"))
+            control.sendall(json.dumps({"ask": question, **more}).encode() + b"\n")
+            *lines, last = control.makefile("rb").read().splitlines() or [b""]
+        if last.startswith(b'{"error":'):
+            raise RuntimeError(json.loads(last)["error"])
+        if last != b'{"end":true}':
+            raise ConnectionError(f"an answer without its end: {lines + [last]}")
+        return [json.loads(line) for line in lines]
+
     def settle(self, question="status"):
         """Asks the roles. What one has begun before (a line for the journal, words to forget) is done
         when it has answered: nobody else waits for that, and a reply to a client may come before it."""
         try:
-            with socket.socket(socket.AF_UNIX) as control:
-                control.settimeout(60)
-                control.connect(os.path.join(self.state, "control.sock"))
-                control.sendall(json.dumps({"ask": question}).encode() + b"\n")
-                while control.recv(65536):
-                    pass
-        except OSError:
-            pass  # no daemon runs
+            self.ask(question)
+        except (OSError, RuntimeError):
+            pass  # no daemon runs, or it ends
 
     def postern(self, *words, status=None):
         if READERS & set(words):

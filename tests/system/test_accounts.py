@@ -16,7 +16,7 @@ import time
 import pytest
 
 from conftest import POSTERN, Client, write_anew
-from test_limits import ask, why
+from test_limits import why
 
 HOUSE = 'listen smtp "127.0.0.1:0"\nlisten submission "127.0.0.1:0"\nlimits errors unlimited, unknown recipients unlimited\n' \
         'domain ours.example mailboxes accounts deliver maildir "{mail}/%d/%l"\n' \
@@ -195,7 +195,7 @@ def test_a_damaged_database_defers_and_is_mended_while_we_run(daemon):
     os.rename(path + ".bad", path)
     for reply in recipients(server, "alice@ours.example", "bob@ours.example"):
         assert reply.startswith("451 4.3.0"), reply
-    health = [p for r in ask(server, ask="status") for p in r["roles"] if p.get("role") == "accounts"][0]["status"]["accounts"]
+    health = [p for r in server.ask("status") for p in r["roles"] if p.get("role") == "accounts"][0]["status"]["accounts"]
     assert health["store"] == "sqlite" and health["away"] is True and "not a database" in health["why"], health
     for end in ("-wal", "-shm"):
         if os.path.exists(path + end):
@@ -233,7 +233,7 @@ def test_a_plain_file_is_read_anew_when_it_changes(daemon):
 
     def is_read():
         assert recipients(server, "dave@ours.example")[0].startswith("550")
-        return "line 1: behind the name no verifier" in json.dumps(ask(server, ask="status"))
+        return "line 1: behind the name no verifier" in json.dumps(server.ask("status"))
     wait(is_read)
     assert recipients(server, "bob@ours.example")[0].startswith("250")
     assert "alice@ours.example" in user(server, "list")
@@ -325,7 +325,7 @@ def test_an_account_is_held_to_limits_of_its_own_and_the_store_is_named(daemon):
     assert "3 recipients per day" in server.postern("log", status=0).stdout
     # what was counted, and what the account has
     def used():
-        counted = {line["counter"].split()[2]: line for line in ask(server, ask="limits", of="alice@ours.example")}
+        counted = {line["counter"].split()[2]: line for line in server.ask("limits", of="alice@ours.example")}
         return counted["recipients"]["used"] == counted["recipients"]["most"] == 3 and counted["messages"]["used"] == 1
     wait(used)  # a reply does not wait for it
     assert "at most" in user(server, "show", "alice@ours.example")

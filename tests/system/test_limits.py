@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import threading
 import time
 
@@ -33,16 +32,6 @@ def finish(client):
     return client.say("From: <a@b.example>\r\n\r\nbody\r\n.")
 
 
-def ask(server, **question):
-    """The control socket's answer, without its end."""
-    with socket.socket(socket.AF_UNIX) as control:
-        control.connect(os.path.join(server.state, "control.sock"))
-        control.sendall(json.dumps(question).encode() + b"\n")
-        lines = [json.loads(line) for line in control.makefile("rb")]
-    assert lines[-1] == {"end": True}, lines
-    return lines[:-1]
-
-
 def test_recipients_are_counted_exactly_and_say_when_the_next_is_free(daemon):
     server = daemon(HOUSE + "limit client 3 recipients per day\n")
     client = greeted(server)
@@ -56,9 +45,9 @@ def test_recipients_are_counted_exactly_and_say_when_the_next_is_free(daemon):
     assert line["facts"]["counter"][0]["full"] is True and line["facts"]["counter"][0]["value"] == 3
     other = greeted(server, "127.0.0.6")
     assert begin(other, "a")[0].startswith("250")  # for each address
-    told = ask(server, ask="limits", of="127.0.0.5")
+    told = server.ask("limits", of="127.0.0.5")
     assert len(told) == 1 and told[0]["used"] == told[0]["most"] == 3 and told[0]["period"] == 86400, told
-    assert len(ask(server, ask="limits")) == 2
+    assert len(server.ask("limits")) == 2
 
 
 def test_a_clause_that_did_not_apply_after_all_has_counted_nothing(daemon):
@@ -68,7 +57,7 @@ def test_a_clause_that_did_not_apply_after_all_has_counted_nothing(daemon):
         assert begin(client, "a")[0].startswith("250")
         client.say("DATA")
         assert client.say("From: <a@b.example>\r\nSubject: free\r\n\r\nx\r\n.").startswith("250")
-    wait_until(lambda: ask(server, ask="limits") == [])  # given back after the reply
+    wait_until(lambda: server.ask("limits") == [])  # given back after the reply
     assert begin(client, "a")[0].startswith("250") and finish(client).startswith("250")
     assert begin(client, "a")[0].startswith("250")
     assert finish(client).startswith("450 4.7.28 ")
@@ -151,9 +140,9 @@ def test_counters_survive_a_restart_and_a_kill(daemon):
     client.close()
     # What the edge had not handed over when everything died is not counted: the 250 does not wait for it.
     end = time.monotonic() + 60
-    while [(c["used"], c["reserved"]) for c in ask(server, ask="limits")] != [(2, 0)] and time.monotonic() < end:
+    while [(c["used"], c["reserved"]) for c in server.ask("limits")] != [(2, 0)] and time.monotonic() < end:
         time.sleep(0.02)
-    ask(server, ask="limits")  # another turn of accounts: it writes at the end of each
+    server.ask("limits")  # another turn of accounts: it writes at the end of each
     server.kill()
     server.start()
     assert begin(greeted(server), "a")[0].startswith("450 4.7.28 ")
@@ -176,7 +165,7 @@ def test_accounts_away_is_an_unknown_counter(daemon):
     # What was reserved of its former life is counted when the message is accepted.
     assert finish(client).startswith("250")
     wait_until(lambda: begin(other, "a")[0].startswith("250"))
-    wait_until(lambda: [c.get("used", 0) - c.get("reserved", 0) for c in ask(server, ask="limits")] == [2])  # by another edge, perhaps
+    wait_until(lambda: [c.get("used", 0) - c.get("reserved", 0) for c in server.ask("limits")] == [2])  # by another edge, perhaps
     replies = begin(other, "a", "b", "c", "d")
     assert [reply[:3] for reply in replies] == ["250", "250", "250", "450"], replies
 
@@ -225,7 +214,7 @@ def test_a_trial_knows_how_the_counters_stand_and_takes_no_place(daemon):
     first, second = json.loads(ran.stdout)
     assert first["decision"] == "accept" and second["decision"] == "defer"
     assert "3 of 3" in second["reply"] and "next free" in second["reply"], second["reply"]
-    wait_until(lambda: [c["used"] for c in ask(server, ask="limits", of="127.0.0.5")] == [2])
+    wait_until(lambda: [c["used"] for c in server.ask("limits", of="127.0.0.5")] == [2])
     client.close()
     server.stop()  # then what it left behind is read
     assert tried(server, "a") == [["defer"]]

@@ -9,7 +9,6 @@ import time
 
 from conftest import Client, need
 from test_audit import audit, wait_for
-from test_limits import ask
 
 HOUSE = 'listen smtp "127.0.0.1:0"\npostmaster "admin@ours.example"\n' \
         'domain ours.example any recipient deliver maildir "{mail}/%d/%l"\n' \
@@ -125,7 +124,7 @@ def test_places_of_the_refused_are_given_back(daemon, sink):
     server = house(daemon, sink())
     _, reply = submit(server, ["bob@ours.example", "board@ours.example", "carl@ours.example"])
     assert reply.startswith("250"), reply
-    wait_for(lambda: [(c["used"], c["reserved"]) for c in ask(server, ask="limits")] == [(2, 0)])
+    wait_for(lambda: [(c["used"], c["reserved"]) for c in server.ask("limits")] == [(2, 0)])
 
 
 def test_a_kill_before_the_report_loses_nothing(daemon, sink):
